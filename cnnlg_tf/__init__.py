@@ -1,0 +1,26 @@
+"""cnnlg-tf: image repair and painting with a CNN, latent guides and gradient guidance.
+
+`cnnlg_tf.load()` gives the shipped model, `cnnlg_tf.load(path)` any checkpoint; `cnnlg_tf.Inpainter` repairs photos.
+TensorFlow is imported on first use, not on `import cnnlg_tf`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from cnnlg_tf.errors import CnnlgError
+
+if TYPE_CHECKING:
+    from cnnlg_tf.checkpoint import load
+    from cnnlg_tf.inference.inpainter import Inpainter
+
+__version__ = "0.1.0"
+__all__ = ["CnnlgError", "Inpainter", "__version__", "load"]
+
+_LAZY = {"load": "cnnlg_tf.checkpoint", "Inpainter": "cnnlg_tf.inference.inpainter"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'cnnlg_tf' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_LAZY[name]), name)

@@ -1,0 +1,264 @@
+"""Typed configuration: YAML in, checked objects out.
+
+A run's YAML file holds only what differs from the defaults below; `configs/base.yaml` lists every key with its unit.
+An unknown key or a bad value raises ConfigError with the key's dotted path.
+"""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cnnlg_tf.errors import ConfigError
+
+MaskKind = Literal["thin", "medium", "wide", "box", "stamp", "border"]
+Activation = Literal["silu", "gelu", "relu", "elu"]
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LatentGuideConfig(Section):
+    enabled: bool = True
+    stem_width: int = Field(48, ge=4)
+    growth: int = Field(32, ge=4)
+    dilations: list[int] = Field(default=[1, 2, 4, 8, 1], min_length=1)
+
+
+class GradientGuideConfig(Section):
+    enabled: bool = True
+    width: int = Field(48, ge=4)
+    layers: int = Field(2, ge=1)
+    scan_steps: int = Field(8, ge=1, le=14)
+
+
+class GuidedCopyConfig(Section):
+    enabled: bool = True
+    width: int = Field(48, ge=4)
+    sharpness: float = Field(30.0, gt=0)
+
+
+class MaskRefinerConfig(Section):
+    kind: Literal["crf", "maxent"] = "crf"
+    iterations: int = Field(5, ge=1)
+    radius: int = Field(3, ge=1)
+
+
+class ModelConfig(Section):
+    """Architecture of CNNLG. Widths are channels at 1/2, 1/4, 1/8 and 1/16 of the photo's size."""
+
+    widths: tuple[int, int, int, int] = (32, 64, 128, 224)
+    blocks: tuple[int, int, int, int] = (1, 1, 2, 2)
+    latent_channels: int = Field(32, ge=1)
+    mixtures: int = Field(3, ge=1)
+    posterior_width: int = Field(48, ge=4)
+    scan_steps: int = Field(7, ge=1, le=14)
+    activation: Activation = "silu"
+    latent_guide: LatentGuideConfig = LatentGuideConfig()
+    gradient_guide: GradientGuideConfig = GradientGuideConfig()
+    guided_copy: GuidedCopyConfig = GuidedCopyConfig()
+    mask_refiner: MaskRefinerConfig = MaskRefinerConfig()
+
+
+class SyntheticConfig(Section):
+    """Dead-leaves images; `length` is how many distinct images one epoch holds, `size` their side in pixels."""
+
+    length: int = Field(256, ge=1)
+    size: int = Field(160, ge=32)
+
+
+class MaskConfig(Section):
+    """Relative frequency of each kind of mask; `damage_root` holds alpha stamps (white or opaque = damage)."""
+
+    kinds: dict[MaskKind, float] = Field(
+        default={"thin": 1.0, "medium": 1.0, "wide": 1.0, "box": 1.0, "border": 0.2}
+    )
+    damage_root: Path | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.kinds or any(v < 0 for v in self.kinds.values()) or sum(self.kinds.values()) <= 0:
+            raise ValueError("kinds needs at least one kind with a positive frequency")
+        if self.kinds.get("stamp", 0) > 0 and self.damage_root is None:
+            raise ValueError("kinds.stamp needs damage_root, a folder of stamp images")
+        return self
+
+
+class DataConfig(Section):
+    kind: Literal["photos", "tfrecord", "synthetic"] = "photos"
+    root: Path | None = None
+    cache_megabytes: int = Field(2048, ge=0)
+    workers: int = Field(1, ge=1)
+    min_scale: float = Field(0.5, gt=0, le=1)
+    blind_share: float = Field(0.25, ge=0, le=1)
+    synthetic: SyntheticConfig = SyntheticConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.kind != "synthetic" and self.root is None:
+            raise ValueError(f"root is needed when kind is {self.kind!r}: a folder of photos or of TFRecord files")
+        return self
+
+
+class LossConfig(Section):
+    """Weight of each term; 0 leaves it out. All image terms are averaged over the hole."""
+
+    nll: float = Field(0.02, ge=0)
+    kl: float = Field(0.01, ge=0)
+    l1: float = Field(1.0, ge=0)
+    log_mse: float = Field(0.05, ge=0)
+    coarse_l1: float = Field(0.5, ge=0)
+    gradient: float = Field(0.5, ge=0)
+    missing: float = Field(0.1, ge=0)
+    perceptual: float = Field(0.0, ge=0)
+    style: float = Field(0.0, ge=0)
+    adversarial: float = Field(0.0, ge=0)
+    feature_matching: float = Field(0.0, ge=0)
+
+
+class PenaltyConfig(Section):
+    """J(theta): which form, how it is computed, and how often."""
+
+    kind: Literal["none", "weight_uniformity", "gradient_penalty"] = "none"
+    weight: float = Field(1e-3, ge=0)
+    method: Literal["exact", "finite_difference"] = "finite_difference"
+    radius: float = Field(1e-2, gt=0)
+    every: int = Field(1, ge=1)
+
+
+class OptimizerConfig(Section):
+    name: Literal["adam", "adamw", "lion", "sgd", "rmsprop", "lamb"] = "adamw"
+    learning_rate: float = Field(5e-4, gt=0)
+    final_fraction: float = Field(0.05, ge=0, le=1)
+    warmup_steps: int = Field(200, ge=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    clip_norm: float | None = Field(1.0, gt=0)
+    ema: float | None = Field(0.999, gt=0, lt=1)
+
+
+class DiscriminatorConfig(Section):
+    width: int = Field(48, ge=4)
+    learning_rate: float = Field(2e-4, gt=0)
+
+
+class PhaseConfig(Section):
+    """One phase of training. `generation` learns the prior on whole images, `prediction` the repair of holes."""
+
+    name: str
+    kind: Literal["generation", "prediction"]
+    steps: int = Field(ge=1)
+    crop: int = Field(128, ge=32, multiple_of=16)
+    batch_size: int = Field(16, ge=1)
+    posterior_share: float = Field(0.25, ge=0, le=1)
+    losses: LossConfig = LossConfig()
+    penalty: PenaltyConfig = PenaltyConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+
+
+class TrainConfig(Section):
+    phases: list[PhaseConfig] = Field(min_length=1)
+    seed: int = 0
+    jit_compile: bool = True
+    mixed_precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    checkpoint_minutes: float = Field(5.0, gt=0)
+    log_every: int = Field(50, ge=1)
+    picture_every: int = Field(500, ge=0)
+    vgg_weights: Path | None = None
+    perceptual_crop: int = Field(64, ge=32)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        needs = any(p.losses.perceptual > 0 or p.losses.style > 0 for p in self.phases)
+        if needs and self.vgg_weights is None:
+            raise ValueError("vgg_weights is needed: a phase has a perceptual or style loss")
+        names = [p.name for p in self.phases]
+        if len(set(names)) != len(names):
+            raise ValueError(f"phases need distinct names; received {names}")
+        return self
+
+
+class Config(Section):
+    """A whole run: data, masks, model, training."""
+
+    data: DataConfig
+    train: TrainConfig
+    masks: MaskConfig = MaskConfig()
+    model: ModelConfig = ModelConfig()
+
+
+def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
+    """Read a YAML file and apply `key=value` overrides (dotted keys, YAML values; lists by index).
+
+    Raises:
+        ConfigError: the file cannot be read, is no YAML mapping, or a key or value is wrong.
+    """
+    path = Path(path)
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"configuration {path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"configuration {path} is not valid YAML: {error}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"configuration {path} must be a mapping of keys. Received: {type(tree).__name__}")
+    for override in overrides or []:
+        _apply_override(tree, override)
+    return parse_config(tree, str(path))
+
+
+def parse_config(tree: dict[str, Any], source: str = "configuration") -> Config:
+    """Check a tree of plain values. Raises ConfigError that lists each wrong key with its path."""
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        lines = [_describe(item) for item in error.errors()]
+        raise ConfigError(f"{source}: " + "; ".join(lines)) from error
+
+
+def dump_config(config: Config) -> str:
+    """The configuration as YAML with every key: what a checkpoint stores."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def _describe(item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "configuration"
+    if item["type"] == "extra_forbidden":
+        return f"unknown key {key!r}"
+    message = item["msg"].removeprefix("Value error, ")
+    received = item.get("input")
+    plain = isinstance(received, str | int | float | bool | type(None))
+    return f"{key}: {message}" + (f". Received: {received!r}" if plain else "")
+
+
+def _apply_override(tree: dict[str, Any], override: str) -> None:
+    key, sign, text = override.partition("=")
+    if not sign or not key:
+        raise ConfigError(f"an override must read key=value, like train.seed=1. Received: {override!r}")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the value of {key!r} is not valid YAML. Received: {text!r}") from error
+    node: Any = tree
+    *parents, last = key.split(".")
+    for part in parents:
+        if isinstance(node, list):
+            node = node[_index(node, part, key)]
+        else:
+            if not isinstance(node.get(part), dict | list):
+                node[part] = {}
+            node = node[part]
+    if isinstance(node, list):
+        node[_index(node, last, key)] = value
+    else:
+        node[last] = value
+
+
+def _index(node: list[Any], part: str, key: str) -> int:
+    if not part.isdigit() or int(part) >= len(node):
+        raise ConfigError(f"{key!r}: {part!r} must be an index from 0 to {len(node) - 1}")
+    return int(part)

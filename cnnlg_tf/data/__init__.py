@@ -1,0 +1,1 @@
+"""Images and masks to train and measure on."""

@@ -1,0 +1,1 @@
+"""Metrics, peers, reports and experiments."""

@@ -1,0 +1,1 @@
+"""Training: the model with its train_step, losses, penalties, callbacks, distribution."""

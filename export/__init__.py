@@ -1,0 +1,1 @@
+"""Exporters: one free function a format, all with the same signatures."""

@@ -1,0 +1,1 @@
+"""Serving: the embedded server, the client, and deployment files."""
