@@ -1,0 +1,109 @@
+"""Fixtures that several test folders share. Sizes are tiny: a test costs well under a second."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnlg_tf.config import (
+    GradientGuideConfig,
+    GuidedCopyConfig,
+    LatentGuideConfig,
+    ModelConfig,
+)
+
+
+def make_photo(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
+    """A smooth photo with a little grain: uint8 [height, width, 3]."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    phase = rng.uniform(0, 6.28, 3)
+    waves = np.stack([np.sin(x / 9 + p) + np.cos(y / 7 - p) for p in phase], axis=-1)
+    grain = rng.normal(0, 4, waves.shape)
+    return np.clip(128 + 50 * waves + grain, 0, 255).astype(np.uint8)
+
+
+def make_mask(height: int = 48, width: int = 64) -> np.ndarray:
+    """A box in the middle and a stroke near the left edge: uint8 [height, width], 255 = missing."""
+    mask = np.zeros((height, width), np.uint8)
+    mask[height // 3 : height // 2, width // 3 : width // 2] = 255
+    mask[height // 8 : height // 2, width // 8 : width // 8 + 2] = 255
+    return mask
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    """uint8 [48, 64, 3]."""
+    return make_photo()
+
+
+@pytest.fixture(scope="session")
+def mask() -> np.ndarray:
+    """uint8 [48, 64], 255 = missing, 0 = known."""
+    return make_mask()
+
+
+@pytest.fixture
+def photo_path(tmp_path: Path, photo: np.ndarray) -> Path:
+    """A PNG file of `photo`."""
+    path = tmp_path / "photo.png"
+    Image.fromarray(photo).save(path)
+    return path
+
+
+@pytest.fixture
+def mask_path(tmp_path: Path, mask: np.ndarray) -> Path:
+    """A PNG file of `mask`."""
+    path = tmp_path / "mask.png"
+    Image.fromarray(mask).save(path)
+    return path
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path) -> Callable[..., Path]:
+    """photo_folder(count=4, height=48, width=64, name="photos") writes 000.png, 001.png, ..."""
+
+    def make(count: int = 4, height: int = 48, width: int = 64, name: str = "photos") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        for i in range(count):
+            Image.fromarray(make_photo(height, width, seed=i)).save(folder / f"{i:03d}.png")
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_model_config() -> ModelConfig:
+    """Every part of CNNLG at its smallest useful width."""
+    return ModelConfig(
+        widths=(8, 8, 8, 8),
+        blocks=(1, 1, 1, 1),
+        latent_channels=4,
+        mixtures=2,
+        posterior_width=8,
+        scan_steps=4,
+        latent_guide=LatentGuideConfig(stem_width=8, growth=4, dilations=[1, 2]),
+        gradient_guide=GradientGuideConfig(width=8, layers=1, scan_steps=4),
+        guided_copy=GuidedCopyConfig(width=8),
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_model_config: ModelConfig) -> Any:
+    """An untrained, built CNNLG, seeded weights. The session shares it: do not train it in place."""
+    import keras
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+    keras.utils.set_random_seed(0)
+    model = CNNLG(tiny_model_config)
+    model.repair(np.full((1, 32, 32, 3), 0.5, np.float32), np.zeros((1, 32, 32, 1), np.float32))
+    return model

@@ -1,0 +1,70 @@
+"""atomic_path: whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from cnnlg_tf.files import atomic_path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_writes_file_with_the_target_name_and_suffix(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "new" / "a.tar.gz") as temporary:
+        assert temporary.name == "a.tar.gz"
+        assert not temporary.exists()
+        temporary.write_text("whole")
+        assert not (tmp_path / "new" / "a.tar.gz").exists()
+    assert (tmp_path / "new" / "a.tar.gz").read_text() == "whole"
+    assert names(tmp_path / "new") == ["a.tar.gz"]
+
+
+def test_error_keeps_the_old_file_and_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError, match="half way"):
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("half way")
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_replaces_file_and_folder(tmp_path: Path) -> None:
+    file, folder = tmp_path / "a.txt", tmp_path / "b"
+    file.write_text("old")
+    folder.mkdir()
+    (folder / "old").write_text("old")
+    with atomic_path(file) as temporary:
+        temporary.write_text("new")
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        (temporary / "new").write_text("new")
+    assert file.read_text() == "new"
+    assert names(folder) == ["new"]
+    assert names(tmp_path) == ["a.txt", "b"]
+
+
+def test_file_over_folder_fails_and_keeps_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(OSError):
+        with atomic_path(tmp_path / "a") as temporary:
+            temporary.write_text("file")
+    assert (tmp_path / "a").is_dir()
+    assert names(tmp_path) == ["a"]
+
+
+def test_nothing_written_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nothing was written for .*a\.txt"):
+        with atomic_path(tmp_path / "a.txt"):
+            pass
+    assert names(tmp_path) == []
+
+
+def test_permissions_follow_the_umask(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("")
+    with atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("")
+    assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "plain").stat().st_mode
