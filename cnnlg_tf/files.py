@@ -35,7 +35,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def _replace(source: Path, target: Path, spare: Path) -> None:
-    """Rename `source` over `target`, after moving an old folder into `spare`: rename keeps those."""
+    """Rename `source` over `target`; an old folder first moves into `spare`: rename needs that."""
     if not (source.is_dir() and target.is_dir() and not target.is_symlink()):
         os.replace(source, target)
         return

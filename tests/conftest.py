@@ -99,8 +99,9 @@ def tiny_model_config() -> ModelConfig:
 
 @pytest.fixture(scope="session")
 def tiny_model(tiny_model_config: ModelConfig) -> Any:
-    """An untrained, built CNNLG, seeded weights. The session shares it: do not train it in place."""
+    """An untrained, built CNNLG with seeded weights, shared: do not train it in place."""
     import keras
+
     from cnnlg_tf.models.cnnlg import CNNLG
 
     keras.utils.set_random_seed(0)
