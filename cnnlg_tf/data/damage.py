@@ -1,0 +1,99 @@
+"""Visible damage for blind repair: what scratches, stains and overpainting look like inside a hole."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cnnlg_tf.data.source import Pixels
+
+_Paint = Callable[[Pixels, Pixels, np.random.Generator], npt.NDArray[np.float32]]
+
+
+def paint_damage(image: Pixels, mask: Pixels, other: Pixels, rng: np.random.Generator) -> Pixels:
+    """Paint damage into the hole.
+
+    Args:
+        image: uint8 [height, width, 3].
+        mask: uint8 [height, width], 1 = missing.
+        other: uint8 [height, width, 3], another image, whose blurred texture may cover the hole.
+        rng: chooses the kind of damage and its look.
+
+    Returns:
+        uint8 [height, width, 3]; outside the hole it equals `image` bit for bit.
+    """
+    paint = _PAINTS[rng.choice(len(_PAINTS), p=_SHARES)][0]
+    covered = paint(image, other, rng)
+    opacity = mask[..., None].astype(np.float32)
+    if rng.random() < 0.4:  # Paint thins out towards its edge, inside the hole only.
+        opacity *= np.maximum(0.35, cv2.blur(mask.astype(np.float32), (3, 3)))[..., None]
+    blended = image + opacity * (covered - image)
+    return np.rint(blended).clip(0, 255).astype(np.uint8)
+
+
+def _flat(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    return np.broadcast_to(_foreign_colour(image, rng), image.shape)
+
+
+def _extreme(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Near white or black: scratched emulsion, ink, burnt-out spots."""
+    level = rng.uniform(0, 25)
+    return np.full(image.shape, level if rng.random() < 0.4 else 255 - level, np.float32)
+
+
+def _noise(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Grains of 1 to 6 pixels, coloured or grey, around a colour."""
+    height, width = image.shape[:2]
+    grain = int(rng.integers(1, 7))
+    channels = 3 if rng.random() < 0.5 else 1
+    shape = (-(-height // grain), -(-width // grain), channels)
+    grains = rng.standard_normal(shape, np.float32) * np.float32(rng.uniform(30, 110))
+    noise = cv2.resize(grains, (width, height), interpolation=cv2.INTER_NEAREST)
+    return _foreign_colour(image, rng) + noise.reshape(height, width, channels)
+
+
+def _texture(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Something else's blurred look: a patch pasted over, a bad earlier repair."""
+    return cv2.GaussianBlur(other, (0, 0), rng.uniform(0.5, 5.0)).astype(np.float32)
+
+
+def _tint(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """A half-transparent stain: the photo still shows through."""
+    strength = np.float32(rng.uniform(0.5, 0.85))
+    return image + strength * (_foreign_colour(image, rng) - image)
+
+
+def _scribble(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """A colour written over with another, as in captions, stamps and graffiti."""
+    paint = np.empty(image.shape, np.uint8)
+    paint[:] = _foreign_colour(image, rng).clip(0, 255).astype(np.uint8)
+    ink = rng.integers(0, 256, 3).tolist()
+    height, width = image.shape[:2]
+    size = rng.uniform(0.25, 0.7) * max(1.0, min(height, width) / 128)
+    row = int(22 * size)
+    while row < height + 22 * size:
+        text = bytes(rng.integers(33, 127, 24, np.uint8)).decode("ascii")
+        at = (-int(rng.integers(0, 20)), row)
+        cv2.putText(paint, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, ink, int(rng.integers(1, 3)))
+        row += max(4, int(30 * size))
+    return paint.astype(np.float32)
+
+
+def _foreign_colour(image: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """A random colour [3] that the photo's mean does not hide: the farthest of four."""
+    colours = rng.uniform(0, 255, (4, 3)).astype(np.float32)
+    mean = image[::4, ::4].mean((0, 1), dtype=np.float32)
+    farthest: npt.NDArray[np.float32] = colours[np.abs(colours - mean).sum(1).argmax()]
+    return farthest
+
+
+_PAINTS: list[tuple[_Paint, float]] = [
+    (_flat, 0.2),
+    (_extreme, 0.25),
+    (_noise, 0.15),
+    (_texture, 0.15),
+    (_tint, 0.15),
+    (_scribble, 0.1),
+]
+_SHARES = [share for _, share in _PAINTS]

@@ -1,0 +1,244 @@
+"""Seeded masks: what photos lose to scratches, overpainting, cuts, dust and cropping.
+
+A mask is uint8 [height, width], 1 = missing, and never empty or complete. Every draw uses only the generator it is given,
+so that the same generator state gives the same mask on any machine and thread.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cnnlg_tf.config import MaskConfig, MaskKind
+from cnnlg_tf.errors import DataError, MaskError
+
+Mask = npt.NDArray[np.uint8]
+
+_STAMP_ENDINGS = {".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"}
+_STAMP_SIDE = (
+    512  # Larger stamps are shrunk to this; as packed bits a stamp then takes 32 KiB at most.
+)
+_STAMP_THRESHOLD = 64  # Of 255. Damage this faint is hardly visible.
+
+
+@dataclass(frozen=True)
+class _Brush:
+    """Strokes of one kind. Widths and lengths are fractions of the image's side; `turn` is radians a step."""
+
+    width: tuple[float, float]
+    length: tuple[float, float]
+    turn: tuple[float, float]
+    ratio: tuple[float, float]
+
+
+# Widths at 256 px: thin 1 to 5 px (scratches), medium 8 to 16 px, wide 20 to 50 px.
+_BRUSHES: dict[str, _Brush] = {
+    "thin": _Brush((1 / 256, 5 / 256), (0.2, 1.2), (0.0, 0.25), (0.03, 0.095)),
+    "medium": _Brush((8 / 256, 16 / 256), (0.2, 0.9), (0.1, 0.6), (0.10, 0.24)),
+    "wide": _Brush((20 / 256, 50 / 256), (0.15, 0.7), (0.2, 0.8), (0.20, 0.43)),
+}
+
+
+class StampFolder:
+    """Alpha stamps of real damage (dust, hair, stains), read when first drawn and kept as packed bits.
+
+    A stamp's damage is its alpha channel where that varies, its brightness otherwise: opaque or white = damage.
+
+    Raises:
+        DataError: the folder does not exist or holds no image.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise DataError(f"damage_root must be a folder of stamp images. Received: {self.root}")
+        self._paths = sorted(p for p in self.root.rglob("*") if p.suffix.lower() in _STAMP_ENDINGS)
+        if not self._paths:
+            raise DataError(
+                f"damage_root {self.root} holds no stamp image (png, webp, tif, jpg, bmp)"
+            )
+        self._packed: dict[int, tuple[Mask, tuple[int, int]] | None] = {}
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def get(self, index: int) -> Mask:
+        """Stamp `index` as uint8 [height, width], 1 = damage; a useless one gives its successor.
+
+        Raises:
+            DataError: no stamp of the folder shows any damage.
+        """
+        for offset in range(len(self._paths)):
+            at = (index + offset) % len(self._paths)
+            if at not in self._packed:
+                self._packed[at] = self._read(self._paths[at])
+            entry = self._packed[at]
+            if entry is not None:
+                bits, (height, width) = entry
+                return np.unpackbits(bits, count=height * width).reshape(height, width)
+        raise DataError(f"damage_root {self.root}: none of its {len(self)} images shows any damage")
+
+    @staticmethod
+    def _read(path: Path) -> tuple[Mask, tuple[int, int]] | None:
+        encoded = np.fromfile(path, np.uint8)
+        pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
+        if pixels is None:
+            return None
+        if pixels.dtype == np.uint16:
+            pixels = (pixels >> 8).astype(np.uint8)
+        if pixels.ndim == 3:
+            alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
+            varies = alpha is not None and alpha.min() < alpha.max()
+            pixels = alpha if varies else cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2GRAY)
+        scale = _STAMP_SIDE / max(pixels.shape)
+        if scale < 1:
+            pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        damage = pixels > _STAMP_THRESHOLD
+        return (np.packbits(damage), damage.shape) if damage.any() else None
+
+
+class MaskSampler:
+    """Draws masks with the relative frequencies of `config.kinds`.
+
+    Raises:
+        DataError: stamps are asked for and `config.damage_root` holds none.
+    """
+
+    def __init__(self, config: MaskConfig) -> None:
+        self._kinds: list[MaskKind] = [kind for kind, share in config.kinds.items() if share > 0]
+        self._edges = np.cumsum([config.kinds[kind] for kind in self._kinds])
+        needs_stamps = "stamp" in self._kinds and config.damage_root is not None
+        self._stamps = StampFolder(config.damage_root) if needs_stamps else None  # type: ignore[arg-type]
+
+    def draw(self, height: int, width: int, rng: np.random.Generator) -> tuple[Mask, MaskKind]:
+        """A mask uint8 [height, width], 1 = missing, and its kind."""
+        at = np.searchsorted(self._edges, rng.uniform(0, self._edges[-1]), side="right")
+        kind = self._kinds[min(int(at), len(self._kinds) - 1)]
+        return draw_mask(kind, height, width, rng, self._stamps), kind
+
+
+def draw_mask(
+    kind: MaskKind,
+    height: int,
+    width: int,
+    rng: np.random.Generator,
+    stamps: StampFolder | None = None,
+) -> Mask:
+    """A mask uint8 [height, width], 1 = missing, with at least one missing and one known pixel.
+
+    Missing shares: thin 3 to 10 %, medium 10 to 25 %, wide 20 to 45 % (coarser below 64 px); box up to half of each side, three
+    times; border up to half of one side or a third of each; stamp whatever the stamps cover.
+
+    Raises:
+        MaskError: the kind is unknown, the size is under 2 x 2, or `stamp` comes without stamps.
+    """
+    if kind not in get_args(MaskKind):
+        raise MaskError(
+            f"mask kind must be one of {', '.join(get_args(MaskKind))}. Received: {kind!r}"
+        )
+    if min(height, width) < 2:
+        raise MaskError(f"a mask needs at least 2 x 2 pixels. Received: {height} x {width}")
+    if kind == "stamp":
+        if stamps is None:
+            raise MaskError("mask kind 'stamp' needs stamps, a StampFolder. Received: None")
+        mask = _stamps(height, width, rng, stamps)
+    elif kind in _BRUSHES:
+        mask = _strokes(height, width, rng, _BRUSHES[kind])
+    else:
+        mask = _PLAIN[kind](height, width, rng)
+    return _partial(mask, rng)
+
+
+def _strokes(height: int, width: int, rng: np.random.Generator, brush: _Brush) -> Mask:
+    """Random walks of round brushes, step by step until the drawn share of the image is missing."""
+    mask = np.zeros((height, width), np.uint8)
+    side = math.sqrt(height * width)
+    target = rng.uniform(*brush.ratio) * height * width
+    while True:
+        thickness = max(1, round(side * rng.uniform(*brush.width)))
+        # Steps are short beside the target, so that the last one does not overshoot it by much.
+        step = max(2.0, side * 0.03)
+        steps = max(2, round(side * rng.uniform(*brush.length) / step))
+        turns = rng.normal(0.0, rng.uniform(*brush.turn), steps)
+        angles = rng.uniform(0, 2 * math.pi) + np.cumsum(turns)
+        start = rng.uniform((0, 0), (width, height))
+        walk = start + np.cumsum(step * np.stack([np.cos(angles), np.sin(angles)], -1), 0)
+        points = [(int(x), int(y)) for x, y in np.rint(np.vstack([start, walk]))]
+        for here, there in zip(points, points[1:], strict=False):
+            cv2.line(mask, here, there, 1, thickness)
+            if cv2.countNonZero(mask) >= target:
+                return mask
+
+
+def _boxes(height: int, width: int, rng: np.random.Generator) -> Mask:
+    mask = np.zeros((height, width), np.uint8)
+    for _ in range(rng.integers(1, 4)):
+        rows = max(1, round(height * rng.uniform(0.12, 0.5)))
+        columns = max(1, round(width * rng.uniform(0.12, 0.5)))
+        top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
+        mask[top : top + rows, left : left + columns] = 1
+    return mask
+
+
+def _border(height: int, width: int, rng: np.random.Generator) -> Mask:
+    """One to four sides missing, as when a photo is extended outwards."""
+    mask = np.zeros((height, width), np.uint8)
+    sides = rng.permutation(4)[: rng.integers(1, 5)]
+    deepest = 0.5 if len(sides) == 1 else 0.33
+    for side in sides:
+        extent = width if side % 2 else height
+        depth = max(1, round(extent * rng.uniform(0.08, deepest)))
+        rotated = np.rot90(mask, side)  # A view: its first rows are the chosen side.
+        rotated[:depth] = 1
+    return mask
+
+
+def _stamps(height: int, width: int, rng: np.random.Generator, stamps: StampFolder) -> Mask:
+    """One to four pieces of stamps, each cut, turned, mirrored and scaled to span the image."""
+    mask = np.zeros((height, width), np.uint8)
+    for _ in range(rng.integers(1, 5)):
+        stamp = stamps.get(int(rng.integers(len(stamps))))
+        # `zoom` is stamp pixels per mask pixel; the piece shows 0.4 to 1 of the stamp's side.
+        zoom = rng.uniform(0.4, 1.0) * max(stamp.shape) / max(height, width)
+        if zoom >= 1.5:  # Widen hairlines so that shrinking does not break them.
+            stamp = cv2.dilate(stamp, np.ones((round(zoom),) * 2, np.uint8))
+        damaged = np.flatnonzero(stamp)
+        row, column = divmod(int(damaged[rng.integers(len(damaged))]), stamp.shape[1])
+        landing = rng.uniform(0.1, 0.9, 2) * (width, height)
+        angle = rng.uniform(0, 2 * math.pi)
+        turn = zoom * np.array(
+            [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+        )
+        if rng.random() < 0.5:
+            turn[:, 0] *= -1
+        shift = np.array([column, row]) - turn @ landing  # A damaged pixel lands inside the image.
+        matrix = np.concatenate([turn, shift[:, None]], 1)  # [2, 3], mask to stamp
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        piece = cv2.warpAffine(stamp * np.uint8(255), matrix, (width, height), flags=flags)
+        mask |= (piece > _STAMP_THRESHOLD).astype(np.uint8)
+        if cv2.countNonZero(mask) > 0.3 * mask.size:
+            break
+    return mask
+
+
+def _partial(mask: Mask, rng: np.random.Generator) -> Mask:
+    """The mask, with one block turned over where all of it was missing or known."""
+    missing = cv2.countNonZero(mask)
+    if 0 < missing < mask.size:
+        return mask
+    height, width = mask.shape
+    rows, columns = max(1, height // 8), max(1, width // 8)
+    top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
+    mask[top : top + rows, left : left + columns] = 0 if missing else 1
+    return mask
+
+
+_PLAIN: dict[str, Callable[[int, int, np.random.Generator], Mask]] = {
+    "box": _boxes,
+    "border": _border,
+}

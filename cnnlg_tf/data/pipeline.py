@@ -1,0 +1,224 @@
+"""Training batches as a pure function of (seed, step), made ahead of need by background threads."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypedDict
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cnnlg_tf.config import DataConfig, MaskConfig
+from cnnlg_tf.data.damage import paint_damage
+from cnnlg_tf.data.masks import MaskSampler
+from cnnlg_tf.data.photos import PhotoFolder
+from cnnlg_tf.data.source import ImageSource, Pixels
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_DEPTH = 8  # Batches made ahead.
+_SAMPLES, _ORDERS = 1, 2  # Keep the generators of samples and of epochs' orders apart.
+
+
+class Batch(TypedDict):
+    """One training batch; b images of side c."""
+
+    image: npt.NDArray[np.uint8]  # [b, c, c, 3]
+    mask: npt.NDArray[np.uint8]  # [b, c, c, 1], 1 = missing
+    damaged: npt.NDArray[np.uint8]  # [b, c, c, 3], the image with visible damage in its hole
+    blind: npt.NDArray[np.float32]  # [b, 1], 1 = repair without being told the mask
+
+
+class TrainingData:
+    """Random crops of a source's images, with their masks.
+
+    Each epoch visits every image once, in its own order. `batch(step)` depends on nothing but the arguments here and the
+    step: a resumed run sees what an unbroken one would have, with any number of workers.
+
+    Args:
+        data: where images come from and how they are cut.
+        masks: which masks are drawn.
+        crop: side of a crop, in pixels.
+        batch_size: crops a batch.
+        seed: any integer.
+        source: images to use in place of those `data` names, such as one already opened and cached.
+
+    Raises:
+        DataError: the folder of photos or of stamps does not exist or is empty.
+    """
+
+    def __init__(
+        self,
+        data: DataConfig,
+        masks: MaskConfig,
+        crop: int,
+        batch_size: int,
+        seed: int,
+        source: ImageSource | None = None,
+    ) -> None:
+        self.source = open_source(data) if source is None else source
+        self.crop = crop
+        self.batch_size = batch_size
+        self._config = data
+        self._masks = MaskSampler(masks)
+        self._seed = seed % 2**32
+        self._orders: dict[int, npt.NDArray[np.int64]] = {}
+        self._lock = threading.Lock()
+
+    def batch(self, step: int) -> Batch:
+        """The batch of `step`, 0 or more.
+
+        Raises:
+            DataError: no image of the source can be read.
+        """
+        size, crop = self.batch_size, self.crop
+        batch = Batch(
+            image=np.empty((size, crop, crop, 3), np.uint8),
+            mask=np.empty((size, crop, crop, 1), np.uint8),
+            damaged=np.empty((size, crop, crop, 3), np.uint8),
+            blind=np.empty((size, 1), np.float32),
+        )
+        for i in range(size):
+            rng = np.random.default_rng([self._seed, step, i, _SAMPLES])
+            image = self._crop(self._index(step * size + i), rng)
+            mask, _ = self._masks.draw(crop, crop, rng)
+            other = batch["image"][i - 1] if i else image[::-1, ::-1]
+            batch["image"][i] = image
+            batch["mask"][i, ..., 0] = mask
+            batch["damaged"][i] = paint_damage(image, mask, other, rng)
+            batch["blind"][i] = rng.random() < self._config.blind_share
+        return batch
+
+    def iterate(self, start_step: int, stop_step: int | None = None) -> "Prefetcher":
+        """Batches of `start_step` up to, not including, `stop_step` (endless when None), made ahead."""
+        return Prefetcher(self, start_step, stop_step, self._config.workers)
+
+    def dataset(self, start_step: int, steps: int) -> "tf.data.Dataset":
+        """Batches of `steps` steps from `start_step` on, as a tf.data.Dataset of Batch's shapes and types."""
+        import tensorflow as tf
+
+        size, crop = self.batch_size, self.crop
+
+        def batches() -> Iterator[Batch]:
+            with self.iterate(start_step, start_step + steps) as prefetcher:
+                yield from prefetcher
+
+        signature = {
+            "image": tf.TensorSpec((size, crop, crop, 3), tf.uint8),
+            "mask": tf.TensorSpec((size, crop, crop, 1), tf.uint8),
+            "damaged": tf.TensorSpec((size, crop, crop, 3), tf.uint8),
+            "blind": tf.TensorSpec((size, 1), tf.float32),
+        }
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
+        return dataset.prefetch(2)
+
+    def _index(self, position: int) -> int:
+        """The image at `position` of the endless row of epochs."""
+        epoch, at = divmod(position, len(self.source))
+        with self._lock:
+            if epoch not in self._orders:
+                rng = np.random.default_rng([self._seed, epoch, 0, _ORDERS])
+                self._orders[epoch] = rng.permutation(len(self.source))
+                for old in sorted(self._orders)[:-3]:  # Workers are at most an epoch or two apart.
+                    del self._orders[old]
+            return int(self._orders[epoch][at])
+
+    def _crop(self, index: int, rng: np.random.Generator) -> Pixels:
+        """A random square of image `index`, scaled by min_scale..1 (up only when it is too small) to the crop."""
+        photo = self.source.get(index)
+        height, width = photo.shape[:2]
+        shortest = min(height, width)
+        least = max(self._config.min_scale, self.crop / shortest)
+        scale = rng.uniform(least, 1.0) if least < 1 else least
+        side = min(shortest, max(1, round(self.crop / scale)))
+        top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
+        square = photo[top : top + side, left : left + side]
+        if side != self.crop:
+            how = cv2.INTER_AREA if side > self.crop else cv2.INTER_CUBIC
+            square = cv2.resize(square, (self.crop, self.crop), interpolation=how)
+        return square[:, ::-1] if rng.random() < 0.5 else square
+
+
+class Prefetcher:
+    """Iterator over batches in the order of their steps, up to 8 of them made ahead by `workers` threads.
+
+    Close it, or use it in a `with` statement, to stop its threads.
+    """
+
+    def __init__(
+        self, data: TrainingData, start_step: int, stop_step: int | None, workers: int
+    ) -> None:
+        self._data = data
+        self._next_step = start_step
+        self._stop_step = stop_step
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="cnnlg-data")
+        self._ahead: deque[Future[Batch]] = deque()
+        self._waited = 0.0
+        self._since: float | None = None
+        self._until = 0.0
+
+    @property
+    def wait_share(self) -> float:
+        """Share of the time since the first batch was handed out that the consumer spent waiting, 0 to 1."""
+        if self._since is None or self._until <= self._since:
+            return 0.0
+        return self._waited / (self._until - self._since)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Batch:
+        while len(self._ahead) < _DEPTH and self._next_step != self._stop_step:
+            self._ahead.append(self._pool.submit(self._data.batch, self._next_step))
+            self._next_step += 1
+        if not self._ahead:
+            self.close()
+            raise StopIteration
+        began = time.perf_counter()
+        batch = self._ahead.popleft().result()
+        self._until = time.perf_counter()
+        if self._since is None:
+            self._since = self._until
+        else:
+            self._waited += self._until - began
+        return batch
+
+    def close(self) -> None:
+        """Stop the threads; batches under way are dropped."""
+        self._ahead.clear()
+        self._stop_step = self._next_step
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_source(data: DataConfig) -> ImageSource:
+    """The images that `data` names.
+
+    Raises:
+        DataError: its folder does not exist or holds nothing of the kind.
+    """
+    if data.kind == "synthetic":
+        from cnnlg_tf.data.synthetic import SyntheticImages
+
+        return SyntheticImages(data.synthetic.length, data.synthetic.size, seed=0)
+    if data.kind == "tfrecord":
+        from cnnlg_tf.data.tfrecord import TFRecordFolder
+
+        return TFRecordFolder(data.root or "", data.cache_megabytes)
+    return PhotoFolder(data.root or "", data.cache_megabytes)
