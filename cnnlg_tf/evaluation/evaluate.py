@@ -1,0 +1,227 @@
+"""Measure a model side by side with classical methods on a folder of photos.
+
+Each photo gets one seeded mask of each kind; every method gets the photo with its hole black and is
+scored on the 8-bit picture that it would save.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+import cnnlg_tf
+from cnnlg_tf.config import MaskKind
+from cnnlg_tf.errors import ConfigError
+from cnnlg_tf.evaluation import metrics
+from cnnlg_tf.evaluation.cache import PeerCache
+from cnnlg_tf.evaluation.cases import Case, CaseSet, Fit
+from cnnlg_tf.evaluation.lpips import MINIMUM_SIDE, Lpips
+from cnnlg_tf.evaluation.peers import PEERS, Peer, load_peers
+from cnnlg_tf.evaluation.report import write_report
+from cnnlg_tf.evaluation.results import OURS, Evaluation, Row, Shown
+
+MASK_KINDS: tuple[MaskKind, ...] = ("thin", "medium", "wide", "box")
+BATCH = 8
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class RepairModel(Protocol):
+    """What is measured: a CNNLG, or anything with its `repair`."""
+
+    def repair(self, image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """[b, h, w, 3] and [b, h, w, 1] in; the repaired photos and their uncertainty out."""
+
+
+def evaluate(
+    model: RepairModel | str | Path | None,
+    photos_root: str | Path,
+    *,
+    mask_kinds: Sequence[MaskKind] = MASK_KINDS,
+    size: int = 256,
+    limit: int | None = None,
+    seed: int = 0,
+    fit: Fit = "crop",
+    peers: Sequence[str] = tuple(PEERS),
+    peer_cache: str | Path | None = None,
+    label: str | None = None,
+    pictures: int = 4,
+    out: str | Path | None = None,
+    on_case: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Score a model and its peers; with `out`, write the report there.
+
+    Args:
+        model: a model, a checkpoint folder, or None to measure the peers only.
+        photos_root: folder of photos.
+        mask_kinds: thin, medium, wide, box, border.
+        size: side in pixels of the square that is repaired; see `fit` for photos that are smaller.
+        limit: how many photos at most, in the order of their names.
+        seed: seed of the masks.
+        fit: "crop" takes the centre, and a smaller photo is skipped and named in the report;
+            "resize" scales the short side to `size` first.
+        peers: names out of `peers.PEERS`; one whose package is missing is named in the report.
+        peer_cache: folder that keeps the peers' repairs between runs.
+        label: what the report calls the model; by default its path or its class.
+        pictures: how many photos the pictures show for each kind of mask.
+        out: folder for evaluation.json, evaluation.md, grid-KIND.png and report.html.
+        on_case: called with the cases done and the cases in all.
+
+    Raises:
+        ConfigError: a peer is unknown, the size is too small to score, or `out` cannot be written.
+        DataError: no photo can be used.
+        MaskError: a mask kind is unknown or needs stamps.
+        CheckpointError: the model cannot be loaded.
+    """
+    if size < MINIMUM_SIDE + 1:
+        raise ConfigError(f"size must be at least {MINIMUM_SIDE + 1} px. Received: {size}")
+    if out is not None:
+        _make_folder(Path(out))
+    ready, missing = load_peers(peers)
+    cases = CaseSet(Path(photos_root), mask_kinds, size, limit, seed, fit)
+    repair = None if model is None else _Repairer(_loaded(model))
+    judge = _Judge()
+    cache = None if peer_cache is None else PeerCache(peer_cache)
+    chosen = _evenly([path.relative_to(cases.root).as_posix() for path in cases.paths], pictures)
+
+    rows: list[Row] = []
+    shown: list[Shown] = []
+    for batch in _batches(cases, BATCH):
+        ours = repair(batch) if repair else [None] * len(batch)
+        for case, own in zip(batch, ours, strict=True):
+            repairs: dict[str, Pixels] = {}
+            for peer in ready:
+                repairs[peer.name], scores = _peer_result(peer, case, judge, cache)
+                rows.append(_row(case, peer.name, scores))
+            if own is not None:
+                repairs[OURS], seconds = own
+                rows.append(_row(case, OURS, judge(case, repairs[OURS], seconds)))
+            if case.photo in chosen:
+                shown.append(Shown(case, repairs))
+            if on_case:
+                on_case(len(rows) // max(1, len(repairs)), len(cases))
+
+    settings = {
+        "model": label or _describe(model),
+        "photos": str(photos_root),
+        "photo_count": len(cases.paths),
+        "mask_kinds": list(mask_kinds),
+        "size": size,
+        "seed": seed,
+        "fit": fit,
+        "peers": {peer.name: peer.settings for peer in ready},
+    }
+    titles = {peer.name: peer.title for peer in ready}
+    if repair:
+        titles[OURS] = "CNNLG (ours)"
+    result = Evaluation(settings, titles, rows, cases.skipped, missing, shown)
+    if out is not None:
+        write_report(result, Path(out))
+    return result
+
+
+def _make_folder(out: Path) -> None:
+    """Fail before the work rather than after it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"out must be a folder that can be made: {error}") from error
+
+
+class _Repairer:
+    """Runs the model in batches as one graph; gives 8-bit pictures and the seconds for one."""
+
+    def __init__(self, model: RepairModel) -> None:
+        def repair(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+            return model.repair(image, mask)[0]
+
+        self._graph = tf.function(
+            repair,
+            input_signature=(
+                tf.TensorSpec([None, None, None, 3], tf.float32),
+                tf.TensorSpec([None, None, None, 1], tf.float32),
+            ),
+        )
+        self._warm = False
+
+    def __call__(self, batch: Sequence[Case]) -> list[tuple[Pixels, float]]:
+        image = tf.constant(
+            np.stack([case.damaged for case in batch]) / np.float32(255), tf.float32
+        )
+        mask = tf.constant(np.stack([case.mask for case in batch])[..., None], tf.float32)
+        if not self._warm:  # tracing is no part of the seconds
+            self._graph(image, mask)
+            self._warm = True
+        start = time.perf_counter()
+        repaired = self._graph(image, mask).numpy()
+        seconds = (time.perf_counter() - start) / len(batch)
+        pictures = np.rint(np.clip(repaired, 0, 1) * 255).astype(np.uint8)
+        return [(picture, seconds) for picture in pictures]
+
+
+class _Judge:
+    """Scores one repair against its photo."""
+
+    def __init__(self) -> None:
+        self._lpips = Lpips()
+
+    def __call__(self, case: Case, repaired: Pixels, seconds: float) -> dict[str, float]:
+        image, reference = repaired / 255.0, case.image / 255.0
+        return {
+            "psnr": metrics.psnr(image, reference),
+            "hole_psnr": metrics.hole_psnr(image, reference, case.mask),
+            "ssim": metrics.ssim(image, reference),
+            "lpips": float(self._lpips(image[None], reference[None])[0]),
+            "seconds": seconds,
+            "known_exact": bool(np.array_equal(repaired[~case.mask], case.image[~case.mask])),
+        }
+
+
+def _peer_result(
+    peer: Peer, case: Case, judge: _Judge, cache: PeerCache | None
+) -> tuple[Pixels, dict[str, float]]:
+    if cache is not None and (stored := cache.load(peer, case)) is not None:
+        return stored
+    start = time.perf_counter()
+    repaired = peer.repair(case.damaged, case.mask)
+    scores = judge(case, repaired, time.perf_counter() - start)
+    if cache is not None:
+        cache.store(peer, case, repaired, scores)
+    return repaired, scores
+
+
+def _row(case: Case, method: str, scores: dict[str, float]) -> Row:
+    known_exact = bool(scores["known_exact"])
+    numbers = {name: value for name, value in scores.items() if name != "known_exact"}
+    return Row(case.photo, case.kind, case.hole_ratio, method, known_exact=known_exact, **numbers)
+
+
+def _batches(cases: CaseSet, count: int) -> Iterator[list[Case]]:
+    stream = iter(cases)
+    while batch := list(islice(stream, count)):
+        yield batch
+
+
+def _evenly(names: Sequence[str], count: int) -> set[str]:
+    """`count` of the names, evenly spread, the first among them."""
+    step = max(1, math.ceil(len(names) / max(1, count)))
+    return set(names[::step][:count])
+
+
+def _loaded(model: RepairModel | str | Path) -> RepairModel:
+    if isinstance(model, str | Path):
+        loaded: RepairModel = cnnlg_tf.load(model)
+        return loaded
+    return model
+
+
+def _describe(model: RepairModel | str | Path | None) -> str:
+    if model is None:
+        return "none: peers only"
+    return str(model) if isinstance(model, str | Path) else type(model).__name__

@@ -1,0 +1,57 @@
+"""What an evaluation holds: every score, and the pictures chosen to be shown."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnlg_tf.evaluation.cases import Case
+
+OURS = "cnnlg"
+"""The method name of the model that is measured; the others are peers."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one method scored on one case. `known_exact`: no known pixel was changed."""
+
+    photo: str
+    kind: str
+    hole_ratio: float
+    method: str
+    psnr: float
+    hole_psnr: float
+    ssim: float
+    lpips: float
+    seconds: float
+    known_exact: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A case that the pictures show, with every method's repair of it."""
+
+    case: Case
+    repairs: dict[str, npt.NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All scores of one run.
+
+    Attributes:
+        settings: what was measured and how.
+        titles: each method's name for readers, ours last.
+        rows: one for each case and method.
+        skipped: photos that could not be used, with the reason.
+        missing: peers that could not run, with the reason.
+        shown: the cases chosen for pictures.
+    """
+
+    settings: dict[str, Any]
+    titles: dict[str, str]
+    rows: list[Row]
+    skipped: dict[str, str]
+    missing: dict[str, str]
+    shown: list[Shown] = field(default_factory=list)
