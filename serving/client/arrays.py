@@ -1,0 +1,130 @@
+"""Photos, masks and seeds as inputs of the model's signatures, and its outputs as results."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnnlg_tf.errors import ImageError, MaskError, ServingError
+from cnnlg_tf.serving.client.signatures import Array, Arrays
+
+_HALF = 2**32
+
+
+class Repair(NamedTuple):
+    """`repaired` [..., height, width, 3] in [0, 1]; `uncertainty` [..., 1], standard deviations."""
+
+    repaired: Array
+    uncertainty: Array
+
+
+class Damage(NamedTuple):
+    """`mask_probability` in [0, 1] and `mask` (1 = missing), both [..., height, width, 1]."""
+
+    mask_probability: Array
+    mask: Array
+
+
+def repair_inputs(image: Any, mask: Any) -> dict[str, Any]:
+    """Inputs of the signature `serving_default`."""
+    photo = photo_batch(image)
+    return {"image": photo, "mask": mask_batch(mask, photo)}
+
+
+def bytes_inputs(photo: bytes, mask: bytes) -> dict[str, Any]:
+    """Inputs of the signature `inpaint_bytes`, a batch of one."""
+    return {"image_bytes": np.array([photo], object), "mask_bytes": np.array([mask], object)}
+
+
+def sample_inputs(image: Any, mask: Any, seed: int, temperature: float) -> dict[str, Any]:
+    """Inputs of the signature `sample`."""
+    return {
+        **repair_inputs(image, mask),
+        "seed": seed_pair(seed),
+        "temperature": np.float32(temperature),
+    }
+
+
+def as_repair(image: Any, outputs: Arrays) -> Repair:
+    """Outputs of `serving_default`, batched as `image` was."""
+    return Repair(like(image, outputs["repaired"]), like(image, outputs["uncertainty"]))
+
+
+def as_damage(image: Any, outputs: Arrays) -> Damage:
+    """Outputs of `find_damage`, batched as `image` was."""
+    return Damage(like(image, outputs["mask_probability"]), like(image, outputs["mask"]))
+
+
+def photo_batch(image: Any) -> Array:
+    """float32 [batch, height, width, 3] in [0, 1].
+
+    The image may be floats in [0, 1] or uint8, with or without the batch axis.
+
+    Raises:
+        ImageError: another shape, dtype or range.
+    """
+    array = _unit_floats(image, "image", ImageError)
+    if array.ndim not in (3, 4) or array.shape[-1] != 3 or array.size == 0:
+        raise ImageError(
+            "image must be [height, width, 3] or [batch, height, width, 3]. "
+            f"Received: image.shape={np.shape(image)}"
+        )
+    return array if array.ndim == 4 else array[np.newaxis]
+
+
+def mask_batch(mask: Any, photo: Array) -> Array:
+    """float32 [batch, height, width, 1], 1 = missing, from a mask of `photo_batch`'s result.
+
+    The mask may be bool, floats in [0, 1] or uint8 (0 and 255, or 0 and 1), with or without the
+    batch and channel axes. One mask serves a whole batch.
+
+    Raises:
+        MaskError: another shape, dtype or range.
+    """
+    array = np.asarray(mask)
+    if array.dtype == np.uint8 and array.size and array.max() <= 1:
+        array = array.astype(bool)
+    array = _unit_floats(array, "mask", MaskError)
+    batch, height, width, _ = photo.shape
+    if array.shape in ((height, width), (batch, height, width)):
+        array = array[..., np.newaxis]
+    if array.shape == (height, width, 1):
+        array = array[np.newaxis]
+    if array.shape == (1, height, width, 1):
+        array = np.repeat(array, batch, axis=0)
+    if array.shape != (batch, height, width, 1):
+        raise MaskError(
+            f"mask must be [height, width] like the image ({height}, {width}). "
+            f"Received: mask.shape={np.shape(mask)}"
+        )
+    return array
+
+
+def seed_pair(seed: int) -> Array:
+    """int32 [2], the low and the high half of a seed. Raises ServingError outside [0, 2**64)."""
+    if not 0 <= seed < _HALF**2:
+        raise ServingError(
+            f"seed must be from 0 to 2**64 - 1. Received: {seed}", "INVALID_ARGUMENT"
+        )
+    return np.array([seed % _HALF, seed // _HALF], np.uint32).view(np.int32)
+
+
+def like(image: Any, batch: Array) -> Array:
+    """A result without its batch axis when `image` came without one."""
+    return batch[0] if np.ndim(image) == 3 else batch
+
+
+def _unit_floats(value: Any, name: str, error: type[ImageError] | type[MaskError]) -> Array:
+    array = np.asarray(value)
+    if array.dtype == np.uint8:
+        return array.astype(np.float32) / np.float32(255)
+    if array.dtype != bool and array.dtype.kind != "f":
+        raise error(
+            f"{name} must be floats in [0, 1] or uint8. Received: {name}.dtype={array.dtype}"
+        )
+    array = array.astype(np.float32)
+    # Written so that NaN fails too.
+    if array.size and not (array.min() >= 0 and array.max() <= 1):
+        raise error(
+            f"{name} must lie in [0, 1]. Received: from {array.min():.4g} to {array.max():.4g}"
+        )
+    return array
