@@ -1,0 +1,160 @@
+"""The whole measurement on tiny photos: with a stand-in model, its report, the command."""
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner
+from PIL import Image
+
+import cnnlg_tf
+from cnnlg_tf.cli import main
+from cnnlg_tf.errors import ConfigError, DataError, MaskError
+from cnnlg_tf.evaluation.evaluate import evaluate
+from cnnlg_tf.evaluation.results import OURS, Evaluation
+
+
+class _Grey:
+    """Fills holes with the mean of the known pixels."""
+
+    def repair(self, image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        known = 1 - mask
+        mean = tf.reduce_sum(image * known, [1, 2], True) / tf.reduce_sum(known, [1, 2], True)
+        return image * known + mean * mask, mask
+
+
+@pytest.fixture
+def root(photo_folder: Callable[..., Path]) -> Path:
+    return photo_folder(count=3)
+
+
+def _run(root: Path, out: Path | None = None, **options: object) -> Evaluation:
+    arguments = {"mask_kinds": ("medium", "box"), "size": 40, "peers": ("telea", "ns")}
+    return evaluate(_Grey(), root, out=out, **{**arguments, **options})  # type: ignore[arg-type]
+
+
+def test_scores_every_method_on_every_case(root: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    found = _run(root, on_case=lambda done, total: seen.append((done, total)))
+    assert len(found.rows) == 3 * 2 * 3
+    assert {row.method for row in found.rows} == {"telea", "ns", OURS}
+    assert all(row.known_exact and 5 < row.psnr < 60 and row.lpips > 0 for row in found.rows)
+    assert all(row.hole_psnr < row.psnr for row in found.rows)
+    assert seen == [(i, 6) for i in range(1, 7)]
+
+
+def test_a_subset_scores_the_same(root: Path) -> None:
+    whole = {(r.photo, r.kind, r.method): r.psnr for r in _run(root).rows}
+    part = _run(root, limit=2, mask_kinds=("box",), peers=("ns",)).rows
+    assert len(part) == 4
+    for row in part:
+        assert row.psnr == pytest.approx(whole[row.photo, row.kind, row.method], abs=1e-9)
+
+
+def test_peers_come_from_the_cache(root: Path, tmp_path: Path) -> None:
+    first = _run(root, peer_cache=tmp_path / "cache")
+    again = _run(root, peer_cache=tmp_path / "cache")
+    peers = [[row for row in each.rows if row.method != OURS] for each in (first, again)]
+    assert peers[0] == peers[1]  # the seconds too, so nothing was computed twice
+
+
+def test_peers_alone(root: Path) -> None:
+    found = evaluate(None, root, mask_kinds=("box",), size=40, peers=("telea",), limit=1)
+    assert [row.method for row in found.rows] == ["telea"]
+    assert found.settings["model"] == "none: peers only"
+
+
+def test_changed_known_pixels_are_told(root: Path) -> None:
+    class Shifted(_Grey):
+        def repair(self, image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return image + 0.1, mask
+
+    found = evaluate(Shifted(), root, mask_kinds=("box",), size=40, peers=(), limit=1)
+    assert not found.rows[0].known_exact
+
+
+def test_report(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    Image.new("RGB", (20, 20)).save(root / "<small>.png")
+    _run(root, out, pictures=2, label="<mine> & yours")
+    names = {path.name for path in out.iterdir()}
+    assert names == {
+        "evaluation.json",
+        "evaluation.md",
+        "report.html",
+        "grid-medium.png",
+        "grid-box.png",
+    }
+    tree = json.loads((out / "evaluation.json").read_text())
+    assert len(tree["rows"]) == 18
+    assert tree["by_kind"]["verdicts"]["box"][0]["metric"] == "psnr"
+    assert tree["settings"]["photo_count"] == 3
+    text = (out / "evaluation.md").read_text()
+    assert re.search(r"\| box \| CNNLG \(ours\) \| .* \| 3 \|", text)
+    assert re.search(r"- box: ours is better on \d of 4: PSNR [+-]", text)
+    assert "Photo <small>.png was left out" in text
+    with Image.open(out / "grid-box.png") as grid:
+        assert grid.size == (5 * 44 + 4, 22 + 2 * 44)
+
+    page = (out / "report.html").read_text()
+    assert "&lt;mine&gt; &amp; yours" in page and "<small>" not in page
+    images = _Images()
+    images.feed(page)
+    assert len(images.sources) == 2 * 2 * 5
+    assert all(source.startswith("data:image/jpeg;base64,") for source in images.sources)
+    assert "http" not in page
+
+
+class _Images(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "img" and (source := dict(attrs).get("src")):
+            self.sources.append(source)
+
+
+def test_errors(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="size must be at least 32 px. Received: 16"):
+        _run(root, size=16)
+    with pytest.raises(ConfigError, match="a peer must be one of"):
+        _run(root, peers=("lama",))
+    with pytest.raises(MaskError, match="'stamp' needs stamps"):
+        _run(root, mask_kinds=("stamp",))
+    with pytest.raises(DataError, match="folder of photos"):
+        _run(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="out must be a folder that can be made"):
+        _run(root, tmp_path / "file")
+
+
+def test_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(vars(cnnlg_tf), "load", lambda path: _Grey())
+    out = tmp_path / "out"
+    options = ["evaluate", "--photos", str(root), "--size", "40", "-o", str(out)]
+    result = CliRunner().invoke(main, [*options, "--masks", "box", "--peers", "telea, ns"])
+    assert result.exit_code == 0, result.output
+    assert "CNNLG (ours)" in result.output and "box: ours is better on" in result.output
+    assert json.loads((out / "evaluation.json").read_text())["settings"]["model"] == "shipped model"
+    result = CliRunner().invoke(main, [*options, "--peers-only", "some-model"])
+    assert result.exit_code == 2 and "--peers-only measures no model" in result.output
+    result = CliRunner().invoke(main, [*options, "--masks", "holes"])
+    assert result.exit_code == 1 and "Error: mask kind must be one of" in result.output
+
+
+def test_a_real_model_is_measured(root: Path, tiny_model: object) -> None:
+    found = evaluate(
+        tiny_model,  # type: ignore[arg-type]
+        root,
+        mask_kinds=("thin", "box"),
+        size=48,
+        peers=(),
+    )
+    assert len(found.rows) == 6
+    assert all(row.known_exact and np.isfinite(row.lpips) for row in found.rows)
