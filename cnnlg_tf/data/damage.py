@@ -1,4 +1,4 @@
-"""Visible damage for blind repair: what scratches, stains and overpainting look like inside a hole."""
+"""Visible damage for blind repair: how scratches, stains and overpainting look in a hole."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from cnnlg_tf.data.source import Pixels
 
-_Paint = Callable[[Pixels, Pixels, np.random.Generator], npt.NDArray[np.float32]]
+Floats = npt.NDArray[np.float32]
+_Paint = Callable[[Pixels, Pixels, np.random.Generator], Floats]
 
 
 def paint_damage(image: Pixels, mask: Pixels, other: Pixels, rng: np.random.Generator) -> Pixels:
@@ -32,17 +33,17 @@ def paint_damage(image: Pixels, mask: Pixels, other: Pixels, rng: np.random.Gene
     return np.rint(blended).clip(0, 255).astype(np.uint8)
 
 
-def _flat(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    return np.broadcast_to(_foreign_colour(image, rng), image.shape)
+def _flat(image: Pixels, other: Pixels, rng: np.random.Generator) -> Floats:
+    return _filled(image, _foreign_colour(image, rng))
 
 
-def _extreme(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def _extreme(image: Pixels, other: Pixels, rng: np.random.Generator) -> Floats:
     """Near white or black: scratched emulsion, ink, burnt-out spots."""
     level = rng.uniform(0, 25)
-    return np.full(image.shape, level if rng.random() < 0.4 else 255 - level, np.float32)
+    return _filled(image, np.float32(level if rng.random() < 0.4 else 255 - level))
 
 
-def _noise(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def _noise(image: Pixels, other: Pixels, rng: np.random.Generator) -> Floats:
     """Grains of 1 to 6 pixels, coloured or grey, around a colour."""
     height, width = image.shape[:2]
     grain = int(rng.integers(1, 7))
@@ -50,24 +51,25 @@ def _noise(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDArra
     shape = (-(-height // grain), -(-width // grain), channels)
     grains = rng.standard_normal(shape, np.float32) * np.float32(rng.uniform(30, 110))
     noise = cv2.resize(grains, (width, height), interpolation=cv2.INTER_NEAREST)
-    return _foreign_colour(image, rng) + noise.reshape(height, width, channels)
+    covered: Floats = _foreign_colour(image, rng) + noise.reshape(height, width, channels)
+    return covered
 
 
-def _texture(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def _texture(image: Pixels, other: Pixels, rng: np.random.Generator) -> Floats:
     """Something else's blurred look: a patch pasted over, a bad earlier repair."""
-    return cv2.GaussianBlur(other, (0, 0), rng.uniform(0.5, 5.0)).astype(np.float32)
+    blurred: Floats = cv2.GaussianBlur(other, (0, 0), rng.uniform(0.5, 5.0)).astype(np.float32)
+    return blurred
 
 
-def _tint(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def _tint(image: Pixels, other: Pixels, rng: np.random.Generator) -> Floats:
     """A half-transparent stain: the photo still shows through."""
     strength = np.float32(rng.uniform(0.5, 0.85))
     return image + strength * (_foreign_colour(image, rng) - image)
 
 
-def _scribble(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def _scribble(image: Pixels, other: Pixels, rng: np.random.Generator) -> Floats:
     """A colour written over with another, as in captions, stamps and graffiti."""
-    paint = np.empty(image.shape, np.uint8)
-    paint[:] = _foreign_colour(image, rng).clip(0, 255).astype(np.uint8)
+    paint = np.rint(_filled(image, _foreign_colour(image, rng))).astype(np.uint8)
     ink = rng.integers(0, 256, 3).tolist()
     height, width = image.shape[:2]
     size = rng.uniform(0.25, 0.7) * max(1.0, min(height, width) / 128)
@@ -80,11 +82,17 @@ def _scribble(image: Pixels, other: Pixels, rng: np.random.Generator) -> npt.NDA
     return paint.astype(np.float32)
 
 
-def _foreign_colour(image: Pixels, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def _filled(image: Pixels, colour: Floats | np.float32) -> Floats:
+    filled = np.empty(image.shape, np.float32)
+    filled[:] = colour
+    return filled
+
+
+def _foreign_colour(image: Pixels, rng: np.random.Generator) -> Floats:
     """A random colour [3] that the photo's mean does not hide: the farthest of four."""
     colours = rng.uniform(0, 255, (4, 3)).astype(np.float32)
     mean = image[::4, ::4].mean((0, 1), dtype=np.float32)
-    farthest: npt.NDArray[np.float32] = colours[np.abs(colours - mean).sum(1).argmax()]
+    farthest: Floats = colours[np.abs(colours - mean).sum(1).argmax()]
     return farthest
 
 

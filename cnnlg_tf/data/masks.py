@@ -1,7 +1,7 @@
 """Seeded masks: what photos lose to scratches, overpainting, cuts, dust and cropping.
 
-A mask is uint8 [height, width], 1 = missing, and never empty or complete. Every draw uses only the generator it is given,
-so that the same generator state gives the same mask on any machine and thread.
+A mask is uint8 [height, width], 1 = missing, and never empty or complete. A draw uses only the
+generator it is given: the same state gives the same mask on any thread.
 """
 
 import math
@@ -28,7 +28,7 @@ _STAMP_THRESHOLD = 64  # Of 255. Damage this faint is hardly visible.
 
 @dataclass(frozen=True)
 class _Brush:
-    """Strokes of one kind. Widths and lengths are fractions of the image's side; `turn` is radians a step."""
+    """Strokes of one kind: width and length as fractions of the side, turn in radians a step."""
 
     width: tuple[float, float]
     length: tuple[float, float]
@@ -45,9 +45,10 @@ _BRUSHES: dict[str, _Brush] = {
 
 
 class StampFolder:
-    """Alpha stamps of real damage (dust, hair, stains), read when first drawn and kept as packed bits.
+    """Alpha stamps of real damage (dust, hair, stains), read when first drawn, kept as packed bits.
 
-    A stamp's damage is its alpha channel where that varies, its brightness otherwise: opaque or white = damage.
+    A stamp's damage is its alpha channel where that varies (opaque = damage), its brightness
+    otherwise (white = damage).
 
     Raises:
         DataError: the folder does not exist or holds no image.
@@ -93,12 +94,14 @@ class StampFolder:
             pixels = (pixels >> 8).astype(np.uint8)
         if pixels.ndim == 3:
             alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
-            varies = alpha is not None and alpha.min() < alpha.max()
-            pixels = alpha if varies else cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2GRAY)
+            if alpha is not None and alpha.min() < alpha.max():
+                pixels = alpha
+            else:
+                pixels = cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2GRAY)
         scale = _STAMP_SIDE / max(pixels.shape)
         if scale < 1:
             pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        damage = pixels > _STAMP_THRESHOLD
+        damage = np.asarray(pixels) > _STAMP_THRESHOLD
         return (np.packbits(damage), damage.shape) if damage.any() else None
 
 
@@ -131,8 +134,9 @@ def draw_mask(
 ) -> Mask:
     """A mask uint8 [height, width], 1 = missing, with at least one missing and one known pixel.
 
-    Missing shares: thin 3 to 10 %, medium 10 to 25 %, wide 20 to 45 % (coarser below 64 px); box up to half of each side, three
-    times; border up to half of one side or a third of each; stamp whatever the stamps cover.
+    Missing shares: thin 3 to 10 %, medium 10 to 25 %, wide 20 to 45 % (from 64 px on; looser
+    below). A box is up to half of each side, up to three times; a border up to half of one side or
+    a third of several; stamps cover what they cover.
 
     Raises:
         MaskError: the kind is unknown, the size is under 2 x 2, or `stamp` comes without stamps.

@@ -59,7 +59,7 @@ def list_photos(root: Path) -> list[Path]:
 
 
 def decode_photo(encoded: bytes, name: str) -> Pixels:
-    """Decode to uint8 RGB [height, width, 3], upright by its EXIF orientation, over white where transparent.
+    """Decode to uint8 RGB [height, width, 3], upright by EXIF, over white where transparent.
 
     Raises:
         ImageError: the bytes are no image, are truncated, or exceed Pillow's size limit.

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Self, TypedDict
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _DEPTH = 8  # Batches made ahead.
+_KEPT_ORDERS = 4  # Epochs whose order is remembered: workers stand in neighbouring ones.
 _SAMPLES, _ORDERS = 1, 2  # Keep the generators of samples and of epochs' orders apart.
 
 
@@ -37,8 +38,9 @@ class Batch(TypedDict):
 class TrainingData:
     """Random crops of a source's images, with their masks.
 
-    Each epoch visits every image once, in its own order. `batch(step)` depends on nothing but the arguments here and the
-    step: a resumed run sees what an unbroken one would have, with any number of workers.
+    Each epoch visits every image once, in its own order. `batch(step)` depends on nothing but the
+    arguments here and the step: a resumed run sees what an unbroken one would have, with any
+    number of workers.
 
     Args:
         data: where images come from and how they are cut.
@@ -95,11 +97,11 @@ class TrainingData:
         return batch
 
     def iterate(self, start_step: int, stop_step: int | None = None) -> "Prefetcher":
-        """Batches of `start_step` up to, not including, `stop_step` (endless when None), made ahead."""
+        """Batches from `start_step` until before `stop_step` (None: endless), made ahead."""
         return Prefetcher(self, start_step, stop_step, self._config.workers)
 
     def dataset(self, start_step: int, steps: int) -> "tf.data.Dataset":
-        """Batches of `steps` steps from `start_step` on, as a tf.data.Dataset of Batch's shapes and types."""
+        """`steps` batches from `start_step` on, with the fixed shapes and types of Batch."""
         import tensorflow as tf
 
         size, crop = self.batch_size, self.crop
@@ -125,12 +127,12 @@ class TrainingData:
             if epoch not in self._orders:
                 rng = np.random.default_rng([self._seed, epoch, 0, _ORDERS])
                 self._orders[epoch] = rng.permutation(len(self.source))
-                for old in sorted(self._orders)[:-3]:  # Workers are at most an epoch or two apart.
-                    del self._orders[old]
+                if len(self._orders) > _KEPT_ORDERS:
+                    del self._orders[next(iter(self._orders))]
             return int(self._orders[epoch][at])
 
     def _crop(self, index: int, rng: np.random.Generator) -> Pixels:
-        """A random square of image `index`, scaled by min_scale..1 (up only when it is too small) to the crop."""
+        """A random square of image `index`, scaled by min_scale..1, or up where it is small."""
         photo = self.source.get(index)
         height, width = photo.shape[:2]
         shortest = min(height, width)
@@ -146,7 +148,7 @@ class TrainingData:
 
 
 class Prefetcher:
-    """Iterator over batches in the order of their steps, up to 8 of them made ahead by `workers` threads.
+    """Iterator over batches in the order of their steps; `workers` threads make up to 8 ahead.
 
     Close it, or use it in a `with` statement, to stop its threads.
     """
@@ -165,7 +167,7 @@ class Prefetcher:
 
     @property
     def wait_share(self) -> float:
-        """Share of the time since the first batch was handed out that the consumer spent waiting, 0 to 1."""
+        """Share of time, from the first batch to the latest, that the consumer waited, 0 to 1."""
         if self._since is None or self._until <= self._since:
             return 0.0
         return self._waited / (self._until - self._since)

@@ -1,4 +1,4 @@
-"""What training reads images from: an indexed source that caches what it decodes and skips what it cannot."""
+"""What training reads images from: indexed, cached, and without what cannot be read."""
 
 import logging
 import threading
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class ImageSource(Protocol):
-    """A fixed number of images, each uint8 RGB [height, width, 3], the same at every call and from any thread."""
+    """A fixed number of images, uint8 RGB [height, width, 3], the same at each call."""
 
     def __len__(self) -> int: ...
 
@@ -26,10 +26,10 @@ class ImageSource(Protocol):
 class CachedSource(ABC):
     """Images decoded on demand and kept, as uint8, until `cache_megabytes` are used.
 
-    Nothing is evicted: an epoch visits each image once, so that a full cache of any of them serves as many hits as another.
+    Nothing is evicted: an epoch visits each image once, so any full cache serves as many hits.
 
-    An unreadable image is named once in a warning and in `skipped`; its successor stands in for it. The length stays, and with
-    it the order of training, whenever the damage is found.
+    An unreadable image is named once in a warning and in `skipped`; its successor stands in for it.
+    The length stays, and with it the order of training, whenever the damage is found.
     """
 
     def __init__(self, label: str, cache_megabytes: int) -> None:

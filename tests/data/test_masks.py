@@ -1,0 +1,136 @@
+from pathlib import Path
+from typing import get_args
+
+import cv2
+import numpy as np
+import pytest
+
+from cnnlg_tf.config import MaskConfig, MaskKind
+from cnnlg_tf.data.masks import MaskSampler, StampFolder, draw_mask
+from cnnlg_tf.errors import DataError, MaskError
+
+KINDS = get_args(MaskKind)
+
+
+@pytest.fixture
+def stamp_root(tmp_path: Path) -> Path:
+    """A grey stamp, an alpha stamp, a blank one and a file that is no image."""
+    root = tmp_path / "stamps"
+    root.mkdir()
+    grey = np.zeros((60, 60), np.uint8)
+    cv2.line(grey, (5, 5), (50, 40), 255, 2)
+    alpha = np.zeros((60, 60, 4), np.uint8)
+    cv2.circle(alpha, (30, 30), 12, (10, 10, 10, 255), -1)
+    cv2.imwrite(str(root / "a.png"), grey)
+    cv2.imwrite(str(root / "b.png"), alpha)
+    cv2.imwrite(str(root / "c.png"), np.zeros((60, 60), np.uint8))
+    (root / "d.png").write_bytes(b"no image")
+    return root
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [(2, 2), (2, 90), (17, 5), (64, 64), (48, 80)])
+def test_a_mask_is_binary_and_neither_empty_nor_complete(
+    kind: MaskKind, size: tuple[int, int], stamp_root: Path
+) -> None:
+    stamps = StampFolder(stamp_root)
+    for seed in range(25):
+        mask = draw_mask(kind, *size, np.random.default_rng(seed), stamps)
+        assert mask.shape == size and mask.dtype == np.uint8
+        assert set(np.unique(mask)) == {0, 1}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_generator_state_draws_the_same_mask(kind: MaskKind, stamp_root: Path) -> None:
+    first, again, other = (
+        draw_mask(kind, 64, 64, np.random.default_rng(seed), StampFolder(stamp_root))
+        for seed in (3, 3, 4)
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("size", [64, 256])
+@pytest.mark.parametrize(
+    ("kind", "least", "most"), [("thin", 0.03, 0.10), ("medium", 0.10, 0.25), ("wide", 0.20, 0.45)]
+)
+def test_strokes_cover_the_share_of_their_kind(
+    kind: MaskKind, least: float, most: float, size: int
+) -> None:
+    rng = np.random.default_rng(0)
+    shares = [draw_mask(kind, size, size, rng).mean() for _ in range(40)]
+    assert least <= min(shares) and max(shares) <= most
+    assert np.ptp(shares) > 0.5 * (most - least)
+
+
+@pytest.mark.parametrize(("kind", "widest"), [("thin", 5), ("medium", 16), ("wide", 50)])
+def test_strokes_are_as_wide_as_their_kind_says(kind: MaskKind, widest: int) -> None:
+    """Half the hole is at most half the kind's greatest width away from a known pixel."""
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        mask = draw_mask(kind, 256, 256, rng)
+        depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+        assert np.median(depth[mask == 1]) <= widest / 2
+
+
+def test_a_border_leaves_the_middle_known() -> None:
+    rng = np.random.default_rng(0)
+    touched = set()
+    for _ in range(60):
+        mask = draw_mask("border", 40, 60, rng)
+        assert mask[20:21, 30:31].sum() in (0, 1)
+        touched |= {side for side, line in enumerate(_edges(mask)) if line.all()}
+    assert touched == {0, 1, 2, 3}
+
+
+def _edges(mask: np.ndarray) -> list[np.ndarray]:
+    return [mask[0], mask[:, 0], mask[-1], mask[:, -1]]
+
+
+def test_stamps_read_brightness_or_alpha(stamp_root: Path) -> None:
+    stamps = StampFolder(stamp_root)
+    assert stamps.get(0)[5, 5] == 1 and stamps.get(0)[50, 5] == 0
+    assert stamps.get(1)[30, 30] == 1 and stamps.get(1)[5, 5] == 0
+
+
+def test_useless_stamps_give_their_successor(stamp_root: Path) -> None:
+    stamps = StampFolder(stamp_root)
+    assert len(stamps) == 4
+    assert np.array_equal(stamps.get(2), stamps.get(0))
+    assert np.array_equal(stamps.get(3), stamps.get(0))
+
+
+def test_large_and_16_bit_stamps_are_reduced(tmp_path: Path) -> None:
+    stamp = np.zeros((1024, 700), np.uint16)
+    stamp[100:900, 100:600] = 65535
+    cv2.imwrite(str(tmp_path / "a.png"), stamp)
+    small = StampFolder(tmp_path).get(0)
+    assert small.shape == (512, 350) and 0.5 < small.mean() < 0.6
+
+
+def test_a_folder_without_stamps_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no stamp image"):
+        StampFolder(tmp_path)
+    with pytest.raises(DataError, match="must be a folder of stamp images. Received: .*missing"):
+        MaskSampler(MaskConfig(kinds={"stamp": 1.0}, damage_root=tmp_path / "missing"))
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(DataError, match="none of its 1 images shows any damage"):
+        StampFolder(tmp_path).get(0)
+
+
+def test_wrong_arguments_are_named() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(MaskError, match="kind must be one of thin, .*Received: 'hair'"):
+        draw_mask("hair", 8, 8, rng)  # type: ignore[arg-type]
+    with pytest.raises(MaskError, match="at least 2 x 2 pixels. Received: 1 x 8"):
+        draw_mask("box", 1, 8, rng)
+    with pytest.raises(MaskError, match="'stamp' needs stamps"):
+        draw_mask("stamp", 8, 8, rng)
+
+
+def test_the_sampler_draws_kinds_by_their_frequency() -> None:
+    sampler = MaskSampler(MaskConfig(kinds={"box": 3.0, "thin": 0.0, "border": 1.0}))
+    rng = np.random.default_rng(0)
+    kinds = [sampler.draw(32, 32, rng)[1] for _ in range(400)]
+    assert set(kinds) == {"box", "border"}
+    assert 0.68 < kinds.count("box") / 400 < 0.82
