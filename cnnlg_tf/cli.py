@@ -97,5 +97,18 @@ def _split(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
+@main.command()
+@click.argument("photos", type=click.Path())
+@click.option("-o", "--out", required=True, type=click.Path(), help="Folder for the shards.")
+@click.option("--shards", default=1, show_default=True, help="How many files to write.")
+def pack(photos: str, out: str, shards: int) -> None:
+    """Pack a folder of PHOTOS into TFRecord files, to train with `data.kind: tfrecord`."""
+    from cnnlg_tf.data.tfrecord import pack_photos
+
+    report = pack_photos(photos, out, shards)
+    left_out = f"; {len(report.skipped)} unreadable, left out" if report.skipped else ""
+    click.echo(f"{out}: {report.photos} photos in {len(report.shards)} shards{left_out}")
+
+
 if __name__ == "__main__":
     sys.exit(main())
