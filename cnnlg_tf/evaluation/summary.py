@@ -82,7 +82,7 @@ def say(verdict: Verdict, titles: dict[str, str]) -> str:
     """One verdict as words, such as `PSNR +0.62 dB over Telea`."""
     peer = titles.get(verdict.best_peer, verdict.best_peer)
     if verdict.metric == "lpips":
-        return f"LPIPS {verdict.ratio:.2f} of {peer}"
+        return f"LPIPS {verdict.ratio:.2f} times {peer}'s"
     relation = "over" if verdict.wins else "against"
     if verdict.metric == "ssim":
         return f"SSIM {verdict.margin:+.4f} {relation} {peer}"

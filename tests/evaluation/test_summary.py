@@ -45,7 +45,7 @@ def test_verdicts_compare_with_the_best_peer_of_each_metric() -> None:
     assert not found["ssim"].wins  # level is no win
     titles = {"telea": "Telea", "patchmatch": "PatchMatch"}
     assert say(found["psnr"], titles) == "PSNR +1.00 dB over Telea"
-    assert say(found["lpips"], titles) == "LPIPS 1.20 of PatchMatch"
+    assert say(found["lpips"], titles) == "LPIPS 1.20 times PatchMatch's"
 
 
 def test_no_verdict_without_ours_or_without_peers() -> None:
