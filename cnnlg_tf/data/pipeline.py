@@ -16,7 +16,7 @@ from cnnlg_tf.config import DataConfig, MaskConfig
 from cnnlg_tf.data.damage import paint_damage
 from cnnlg_tf.data.masks import MaskSampler
 from cnnlg_tf.data.photos import PhotoFolder
-from cnnlg_tf.data.source import ImageSource, Pixels
+from cnnlg_tf.data.source import CachedSource, ImageSource, Pixels
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -209,7 +209,7 @@ class Prefetcher:
         self.close()
 
 
-def open_source(data: DataConfig) -> ImageSource:
+def open_source(data: DataConfig) -> CachedSource:
     """The images that `data` names.
 
     Raises:

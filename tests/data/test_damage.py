@@ -3,13 +3,13 @@ import pytest
 
 from cnnlg_tf.data import damage
 from cnnlg_tf.data.masks import draw_mask
-from tests.conftest import make_photo
+from cnnlg_tf.data.synthetic import dead_leaves
 
 
 @pytest.mark.parametrize("kind", range(len(damage._PAINTS)))
 def test_damage_stays_in_the_hole_and_shows(kind: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(damage, "_SHARES", np.eye(len(damage._PAINTS))[kind])
-    image, other = make_photo(50, 70, seed=0), make_photo(50, 70, seed=1)
+    image, other = (dead_leaves(70, np.random.default_rng(seed))[:50] for seed in (0, 1))
     for seed in range(10):
         rng = np.random.default_rng(seed)
         mask = draw_mask("medium", 50, 70, rng)
