@@ -7,6 +7,7 @@ from typing import Literal
 import cv2
 import numpy as np
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from cnnlg_tf.errors import ImageError
@@ -14,7 +15,7 @@ from cnnlg_tf.errors import ImageError
 _ALPHA_ASSOCIATED = 2  # TIFF's ExtraSamples: alpha that the colours are not multiplied with
 
 
-def is_deep(image: Image.Image) -> bool:
+def is_deep(image: ImageFile) -> bool:
     """Whether an opened, not yet loaded, image's file holds 16-bit integers that `decode` reads."""
     if image.mode in ("I", "I;16", "I;16L", "I;16B"):
         return True
@@ -70,7 +71,7 @@ def _encode_png(layers: np.ndarray, icc_profile: bytes | None, exif: bytes | Non
         chunks.append(_chunk(b"iCCP", b"icc\0\0" + zlib.compress(icc_profile)))
     if exif:
         chunks.append(_chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")))
-    chunks += [_chunk(b"IDAT", zlib.compress(up, 2)), _chunk(b"IEND", b"")]
+    chunks += [_chunk(b"IDAT", zlib.compress(up.tobytes(), 2)), _chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
@@ -80,7 +81,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 def _encode_tiff(layers: np.ndarray, icc_profile: bytes | None, exif: bytes | None) -> bytes:
     height, width, channels = layers.shape
-    strip = zlib.compress(np.ascontiguousarray(layers, "<u2"), 2)
+    strip = zlib.compress(layers.astype("<u2").tobytes(), 2)
     tags = ImageFileDirectory_v2()
     if exif:
         original = Image.Exif()

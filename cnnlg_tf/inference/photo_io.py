@@ -189,7 +189,7 @@ def _decode(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image: Image.Image = Image.open(io.BytesIO(data), formats=READABLE)
+            image = Image.open(io.BytesIO(data), formats=READABLE)
         width, height = image.size
         if width * height > MAX_MEGAPIXELS * 1e6:
             raise error_type(

@@ -1,0 +1,217 @@
+"""Photo in, photo out: known pixels exact, holes filled, at any size, type and shape of hole."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnlg_tf.errors import ConfigError, ImageError, MaskError
+from cnnlg_tf.inference.inpainter import Inpainter
+from cnnlg_tf.inference.photo_io import read_photo
+
+
+def rough(height: int, width: int, dtype: Any = np.uint8) -> np.ndarray:
+    values = np.random.default_rng(0).random((height, width, 3))
+    if np.issubdtype(dtype, np.floating):
+        return values.astype(dtype)
+    return (values * np.iinfo(dtype).max).astype(dtype)
+
+
+def strokes(height: int, width: int, thickness: int) -> np.ndarray:
+    mask = np.zeros((height, width), np.uint8)
+    cv2.line(mask, (width // 8, height // 8), (width // 2, height // 2), 255, thickness)
+    return mask
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_known_pixels_are_exact_in_every_type(mean_fill: Any, dtype: Any) -> None:
+    photo, mask = rough(70, 90, dtype), strokes(70, 90, 9)
+    result = Inpainter(mean_fill).repair(photo, mask, uncertainty=True)
+    hole = mask > 0
+    assert result.photo.dtype == dtype
+    assert np.array_equal(result.photo[~hole], photo[~hole])
+    full = 1.0 if np.issubdtype(dtype, np.floating) else np.iinfo(dtype).max
+    assert np.abs(result.photo[hole] / full - 0.5).max() < 0.05
+    assert np.array_equal(result.mask, hole)
+    assert result.uncertainty is not None
+    assert np.allclose(result.uncertainty, 0.25 * hole)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 1300), (900, 700)])
+@pytest.mark.parametrize("kind", ["thin", "thick", "all but one", "all"])
+def test_any_size_and_hole(mean_fill: Any, shape: tuple[int, int], kind: str) -> None:
+    photo = rough(*shape)
+    mask = strokes(*shape, 5) if kind == "thin" else np.full(shape, 255, np.uint8)
+    if kind == "thick":
+        mask[: shape[0] // 3] = 0
+    if kind == "all but one":
+        mask[0, 0] = 0
+    result = Inpainter(mean_fill).repair(photo, mask)
+    hole = mask > 0
+    assert np.array_equal(result.photo[~hole], photo[~hole])
+    if kind == "all":
+        assert np.all(result.photo == 128)
+
+
+def test_the_network_sees_the_hole_and_not_the_photo(mean_fill: Any) -> None:
+    photo, mask = rough(1500, 2000), np.zeros((1500, 2000), np.uint8)
+    mask[700:720, 900:930] = 255
+    Inpainter(mean_fill).repair(photo, mask)
+    assert len(mean_fill.seen) == 1
+    assert max(mean_fill.seen[0]) <= 192
+    mask[200:1200, 300:1300] = 255
+    Inpainter(mean_fill).repair(photo, mask)
+    assert all(max(seen) <= 512 for seen in mean_fill.seen)
+
+
+def test_thick_hole_gets_the_detail_of_its_surroundings(mean_fill: Any) -> None:
+    rng = np.random.default_rng(0)
+    photo = np.clip(rng.normal(128, 20, (700, 700, 1)), 0, 255).astype(np.uint8).repeat(3, -1)
+    mask = np.zeros((700, 700), bool)
+    mask[200:500, 200:500] = True
+    repaired = Inpainter(mean_fill).repair(photo, mask).photo
+    smooth = Inpainter(mean_fill).repair(photo, mask, detail=0.0).photo
+    assert abs(repaired[mask].mean() - 128) < 3
+    assert repaired[250:450, 250:450].std() > 12
+    assert smooth[250:450, 250:450].std() < 2
+    assert np.array_equal(repaired[~mask], photo[~mask])
+
+
+def test_samples_follow_the_seed(mean_fill: Any) -> None:
+    photo, mask = rough(60, 60), strokes(60, 60, 9)
+    inpainter = Inpainter(mean_fill)
+    first = inpainter.repair(photo, mask, samples=2, seed=7).samples
+    again = inpainter.repair(photo, mask, samples=2, seed=7).samples
+    other = inpainter.repair(photo, mask, samples=1, seed=8).samples
+    assert np.array_equal(first[0], again[0]) and np.array_equal(first[1], again[1])
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(first[0], other[0])
+    for sample in first:
+        assert np.array_equal(sample[mask == 0], photo[mask == 0])
+
+
+def test_reference_reaches_the_network_at_working_size(mean_fill: Any) -> None:
+    photo, mask = rough(60, 60), strokes(60, 60, 9)
+    reference = np.full((40, 1200, 3), 51, np.uint8)
+    repaired = Inpainter(mean_fill).repair(photo, mask, reference=reference).photo
+    assert np.all(repaired[mask > 0] == 51)
+
+
+def test_blind_repair_finds_damage_over_all_tiles(mean_fill: Any, caplog: Any) -> None:
+    photo = (rough(560, 1030) * 0.5).astype(np.uint8)
+    damaged = photo.copy()
+    cv2.line(damaged, (5, 5), (1020, 550), (255, 255, 255), 3)
+    result = Inpainter(mean_fill).repair(damaged)
+    assert np.array_equal(result.mask, (damaged == 255).all(axis=-1))
+    assert result.photo.max() < 255
+    assert not caplog.records
+    clean = Inpainter(mean_fill).repair(photo)
+    assert np.array_equal(clean.photo, photo)
+    assert "no damage was found: the photo comes back unchanged" in caplog.text
+
+
+def test_mask_without_a_hole(mean_fill: Any, photo: np.ndarray, caplog: Any) -> None:
+    result = Inpainter(mean_fill).repair(photo, np.zeros(photo.shape[:2], bool), samples=1)
+    assert np.array_equal(result.photo, photo) and np.array_equal(result.samples[0], photo)
+    assert "no missing (white) pixel: the photo comes back unchanged" in caplog.text
+    assert not mean_fill.seen
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        np.eye(20, dtype=bool),
+        np.eye(20, dtype=np.uint8),
+        np.eye(20, dtype=np.uint8)[..., np.newaxis] * 255,
+        np.eye(20, dtype=np.float32) * 0.6,
+    ],
+)
+def test_mask_types(mean_fill: Any, mask: np.ndarray) -> None:
+    assert np.array_equal(Inpainter(mean_fill).repair(rough(20, 20), mask).mask, np.eye(20) > 0)
+
+
+BAD_PHOTOS = [
+    (np.zeros((20, 20), np.uint8), "photo must be [height, width, 3] with sides of at least 16"),
+    (np.zeros((15, 20, 3), np.uint8), "Received: photo.shape=(15, 20, 3)"),
+    (
+        np.zeros((20, 20, 3), np.int64),
+        "must be uint8, uint16 or float. Received: photo.dtype=int64",
+    ),
+    (
+        np.full((20, 20, 3), 255.0),
+        "float photo must lie in [0, 1]. Received: values 255.0 to 255.0",
+    ),
+    (np.full((20, 20, 3), np.nan), "must lie in [0, 1]. Received: values nan to nan"),
+]
+
+
+@pytest.mark.parametrize(("photo", "message"), BAD_PHOTOS)
+def test_bad_photos(mean_fill: Any, photo: np.ndarray, message: str) -> None:
+    with pytest.raises(ImageError, match=re.escape(message)):
+        Inpainter(mean_fill).repair(photo, np.ones(photo.shape[:2], bool))
+
+
+def test_bad_mask_and_options(mean_fill: Any, photo: np.ndarray, mask: np.ndarray) -> None:
+    inpainter = Inpainter(mean_fill)
+    message = "mask must be [height, width] like the photo (48, 64). Received: mask.shape=(47, 64)"
+    with pytest.raises(MaskError, match=re.escape(message)):
+        inpainter.repair(photo, mask[1:])
+    with pytest.raises(ConfigError, match="detail must be from 0 to 2. Received: 3"):
+        inpainter.repair(photo, mask, detail=3.0)
+    with pytest.raises(ConfigError, match="samples must be 0 or more. Received: -1"):
+        inpainter.repair(photo, mask, samples=-1)
+    with pytest.raises(ImageError, match=r"reference must be \[height, width, 3\]"):
+        inpainter.repair(photo, mask, reference=photo[..., 0])
+
+
+def test_repair_file_writes_what_was_asked_for(
+    mean_fill: Any, photo_path: Path, mask_path: Path, photo: np.ndarray, tmp_path: Path
+) -> None:
+    output = tmp_path / "out" / "fixed.tiff"
+    written = Inpainter(mean_fill).repair_file(
+        photo_path, mask_path, output, samples=2, uncertainty=True
+    )
+    names = ["fixed.tiff", "fixed_sample1.tiff", "fixed_sample2.tiff", "fixed_uncertainty.png"]
+    assert [path.name for path in written] == names
+    assert sorted(path.name for path in output.parent.iterdir()) == names
+    known = np.asarray(Image.open(mask_path)) == 0
+    assert np.array_equal(read_photo(output).pixels[known], photo[known])
+    uncertainty = read_photo(written[-1])
+    assert uncertainty.grey and np.all(uncertainty.pixels[known] == 0)
+    assert np.all(uncertainty.pixels[~known] == round(0.25 * 65535))
+
+
+def test_grey_and_alpha_survive_a_repair(
+    mean_fill: Any, mask_path: Path, photo: np.ndarray, tmp_path: Path
+) -> None:
+    image = Image.fromarray(photo[..., 0])
+    image.putalpha(Image.fromarray(photo[..., 1]))
+    image.save(tmp_path / "grey.png")
+    Inpainter(mean_fill).repair_file(tmp_path / "grey.png", mask_path, tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as repaired:
+        assert repaired.mode == "LA"
+        assert np.array_equal(np.asarray(repaired)[..., 1], photo[..., 1])
+
+
+def test_output_name_is_checked_before_any_work(mean_fill: Any, tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="must end in one of"):
+        Inpainter(mean_fill).repair_file(tmp_path / "none.png", None, tmp_path / "out.xyz")
+
+
+def test_real_network_end_to_end(tiny_model: Any, photo: np.ndarray, mask: np.ndarray) -> None:
+    inpainter = Inpainter(tiny_model)
+    result = inpainter.repair(photo, mask, samples=1, uncertainty=True)
+    direct, _ = tiny_model.repair(
+        photo[np.newaxis].astype(np.float32) * np.float32(1 / 255),
+        (mask > 0)[np.newaxis, ..., np.newaxis].astype(np.float32),
+    )
+    expected = np.rint(direct[0].numpy() * 255)
+    assert np.abs(result.photo - expected).max() <= 1
+    assert np.array_equal(result.photo[mask == 0], photo[mask == 0])
+    assert result.uncertainty is not None and result.uncertainty[mask > 0].min() > 0
+    assert inpainter.repair(photo, mask, reference=photo[:20]).photo.shape == photo.shape
+    assert inpainter.find_damage(photo).shape == mask.shape
