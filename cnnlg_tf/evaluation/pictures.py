@@ -28,10 +28,12 @@ def columns(shown: Shown, titles: Mapping[str, str]) -> dict[str, Pixels]:
     return found
 
 
-def draw_grid(shown: Sequence[Shown], titles: Mapping[str, str]) -> Image.Image:
-    """One picture of all cases at their own size, with the methods' names on top."""
-    rows = [columns(each, titles) for each in shown]
-    side = shown[0].case.image.shape[0]
+def draw_grid(rows: Sequence[Mapping[str, Pixels]]) -> Image.Image:
+    """One picture of all rows (title -> picture) at their own size, with the titles on top.
+
+    The pictures are squares of one size, and all rows have the first one's titles.
+    """
+    side = next(iter(rows[0].values())).shape[0]
     width = len(rows[0]) * (side + _GAP) + _GAP
     sheet = Image.new("RGB", (width, _HEAD + len(rows) * (side + _GAP)), "white")
     draw = ImageDraw.Draw(sheet)

@@ -48,7 +48,7 @@ def write_report(evaluation: Evaluation, out: Path) -> None:
             path.write_text(text, encoding="utf-8")
     for kind, shown in _by_kind(evaluation).items():
         with atomic_path(out / f"grid-{kind}.png") as path:
-            draw_grid(shown, evaluation.titles).save(path)
+            draw_grid([columns(each, evaluation.titles) for each in shown]).save(path)
 
 
 def as_json(evaluation: Evaluation) -> str:
