@@ -93,8 +93,21 @@ def evaluate(
     click.echo(f"report: {os.path.join(out, 'report.html')}")
 
 
-def _split(names: str) -> list[str]:
-    return [name.strip() for name in names.split(",") if name.strip()]
+@main.command()
+@click.argument("name")
+@click.option("-o", "--out", required=True, type=click.Path(), help="Folder for runs and results.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="For all variants.")
+def experiment(name: str, out: str, overrides: tuple[str, ...]) -> None:
+    """Train and measure the variants of an experiment.
+
+    NAME is a YAML file, or one of configs/experiments without its ending. The same command goes on
+    after a stop: variants that are measured already are not trained again.
+    """
+    from cnnlg_tf.evaluation.experiments import run_experiment
+
+    path = name if name.endswith((".yaml", ".yml")) else f"configs/experiments/{name}.yaml"
+    run_experiment(path, out, overrides, tell=click.echo)
+    click.echo(f"results: {os.path.join(out, 'results.md')}")
 
 
 @main.command()
@@ -108,6 +121,10 @@ def pack(photos: str, out: str, shards: int) -> None:
     report = pack_photos(photos, out, shards)
     left_out = f"; {len(report.skipped)} unreadable, left out" if report.skipped else ""
     click.echo(f"{out}: {report.photos} photos in {len(report.shards)} shards{left_out}")
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 if __name__ == "__main__":
