@@ -123,6 +123,7 @@ class RestTransport:
                     "(max_message_bytes). Received: more",
                     "RESOURCE_EXHAUSTED",
                 )
+        response.read()  # read1 leaves a response open at its end, and the connection busy
         return response.status, b"".join(chunks)
 
     def _parse(self, status: int, content: bytes) -> Any:

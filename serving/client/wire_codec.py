@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.serving.client import wire_pb2 as wire
@@ -32,13 +33,19 @@ _FIELDS = {
     "DT_BOOL": "bool_val",
     "DT_STRING": "string_val",
 }
+# What make_tensor_proto writes value by value at any size.
+_NEVER_RAW = ("DT_STRING", "DT_BOOL", "DT_UINT16")
 _SIGNATURES = "signature_def"
 # The names of google.rpc.Code, by number.
-_CODES = (
-    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
-    "PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED "
-    "INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED"
-).split()
+_CODES = dict(
+    enumerate(
+        "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
+        "PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE "
+        "UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED".split()
+    )
+)
+_STATES: dict[int, str] = {number: name for name, number in wire.ModelVersionStatus.State.items()}
+_DTYPES: dict[int, str] = {number: name for name, number in wire.DataType.items()}
 
 
 def encode_tensor(array: Array, dtype: str) -> Any:
@@ -51,7 +58,7 @@ def encode_tensor(array: Array, dtype: str) -> Any:
     for size in array.shape:
         tensor.tensor_shape.dim.add(size=size)
     tensor.tensor_shape.SetInParent()
-    if array.size > 1 and dtype not in ("DT_STRING", "DT_BOOL"):
+    if array.size > 1 and dtype not in _NEVER_RAW:
         tensor.tensor_content = array.tobytes()
         return tensor
     values = array.view(np.uint16) if dtype == "DT_HALF" else array
@@ -128,8 +135,14 @@ def metadata_reply(reply: Any) -> Metadata:
     They come in an Any whose type is the official SignatureDefMap, not ours, so that Unpack would
     refuse it: its bytes are read as ours.
     """
-    signatures = wire.SignatureDefMap()
-    signatures.ParseFromString(reply.metadata[_SIGNATURES].value)
+    content = reply.metadata[_SIGNATURES].value
+    try:
+        signatures = wire.SignatureDefMap.FromString(content)
+    except DecodeError as error:
+        raise ServingError(
+            f"the metadata must hold a SignatureDefMap. Received: {len(content)} other bytes",
+            "INTERNAL",
+        ) from error
     spec = reply.model_spec
     return Metadata(
         spec.name,
@@ -153,8 +166,8 @@ def status_reply(reply: Any) -> list[VersionStatus]:
     versions = [
         VersionStatus(
             item.version,
-            wire.ModelVersionStatus.State.Name(item.state),
-            _CODES[item.status.error_code],
+            _STATES.get(item.state, "UNKNOWN"),
+            _CODES.get(item.status.error_code, "UNKNOWN"),
             item.status.error_message,
         )
         for item in reply.model_version_status
@@ -164,8 +177,7 @@ def status_reply(reply: Any) -> list[VersionStatus]:
 
 def dtype_name(number: int) -> str:
     """`DT_FLOAT` for 1; a number that wire.proto lacks comes back as `dtype 14`."""
-    known = wire.DataType.values()
-    return str(wire.DataType.Name(number)) if number in known else f"dtype {number}"
+    return _DTYPES.get(number, f"dtype {number}")
 
 
 def _tensor_specs(infos: Any) -> dict[str, TensorSpec]:

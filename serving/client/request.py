@@ -1,0 +1,61 @@
+"""One photo repaired by a server, file to file."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cnnlg_tf.errors import MaskError, ServingError
+from cnnlg_tf.inference.photo_io import output_format, read_mask, read_photo, write_photo
+from cnnlg_tf.serving.client.blocking import Client
+from cnnlg_tf.serving.client.signatures import Array
+
+
+def request_repair(
+    client: Client, photo_path: str | Path, mask_path: str | Path, out: str | Path
+) -> None:
+    """Have the server fill the hole of a photo, and write the result.
+
+    The photo travels as an 8-bit RGB PNG, upright, whatever kind of file it is. Known pixels,
+    alpha, profile and EXIF are the photo's own; a 16-bit photo keeps its depth outside the hole.
+
+    Raises:
+        ImageError, MaskError: a file cannot be read or written, or the mask has another size.
+        ServingError: the request failed, or the reply is no PNG of the photo's size.
+    """
+    output_format(out)
+    photo, mask = read_photo(photo_path), read_mask(mask_path)
+    pixels = photo.pixels
+    if mask.shape != pixels.shape[:2]:
+        raise MaskError(
+            f"mask {mask_path} must be [height, width] like the image {pixels.shape[:2]}. "
+            f"Received: mask.shape={mask.shape}"
+        )
+    deep = pixels.dtype == np.uint16
+    eight_bit = (pixels / 257 + 0.5).astype(np.uint8) if deep else pixels
+    reply = client.repair_bytes(_png(eight_bit), _png(mask.astype(np.uint8) * 255))
+    repaired = _decode(reply, pixels.shape).astype(pixels.dtype) * (257 if deep else 1)
+    write_photo(out, photo.with_pixels(np.where(mask[..., np.newaxis], repaired, pixels)))
+
+
+def _png(array: Array) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _decode(reply: bytes, shape: tuple[int, ...]) -> Array:
+    try:
+        with Image.open(io.BytesIO(reply)) as image:
+            pixels = np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ServingError(
+            f"the server's reply must be a PNG. Received: {reply[:16]!r}", "INTERNAL"
+        ) from error
+    if pixels.shape != shape:
+        raise ServingError(
+            f"the server's reply must be an image of shape {shape}. Received: {pixels.shape}",
+            "INTERNAL",
+        )
+    return pixels

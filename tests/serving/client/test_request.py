@@ -1,0 +1,114 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from cnnlg_tf.cli import main
+from cnnlg_tf.errors import ImageError, MaskError, ServingError
+from cnnlg_tf.serving import Client
+from cnnlg_tf.serving.client.request import request_repair
+
+
+class Answering:
+    """A client that gets one reply, whatever it sends."""
+
+    def __init__(self, reply: bytes) -> None:
+        self.reply = reply
+
+    def repair_bytes(self, photo: bytes, mask: bytes) -> bytes:
+        return self.reply
+
+
+def run(*arguments: object) -> Any:
+    return CliRunner().invoke(main, ["request", *map(str, arguments)])
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_command_over_grpc(
+    grpc_model: Any, photo_path: Path, mask_path: Path, photo: np.ndarray, mask: np.ndarray
+) -> None:
+    out = photo_path.with_name("out.png")
+    result = run(photo_path, "--mask", mask_path, "-o", out, "--server", grpc_model.address)
+    assert (result.exit_code, result.output) == (0, f"wrote {out}\n")
+    np.testing.assert_array_equal(pixels(out), np.where(mask[..., None] > 0, 128, photo))
+
+
+def test_command_over_rest(rest_model: Any, photo_path: Path, mask_path: Path) -> None:
+    out = photo_path.with_name("out.png")
+    server = rest_model.address.removeprefix("http://")
+    arguments = [photo_path, "--mask", mask_path, "-o", out]
+    assert run(*arguments, "--rest", "--server", server).exit_code == 0
+    out.unlink()
+    assert run(*arguments, "--server", rest_model.address, "--timeout", 9).exit_code == 0
+    assert out.exists()
+
+
+def test_command_errors_leave_no_file(
+    grpc_model: Any, photo_path: Path, mask_path: Path, unused_port: int
+) -> None:
+    out = photo_path.with_name("out.png")
+    arguments = [photo_path, "--mask", mask_path, "-o", out, "--server"]
+    result = run(*arguments, grpc_model.address, "--model-name", "nobody")
+    assert result.exit_code == 1
+    assert "Error: " in result.output and "NOT_FOUND: Servable not found" in result.output
+    result = run(*arguments, f"localhost:{unused_port}", "--timeout", 0.3)
+    assert result.exit_code == 1
+    assert "UNAVAILABLE" in result.output
+    assert run(photo_path, "-o", out).exit_code == 2
+    assert list(photo_path.parent.glob("*out*")) == []
+
+
+@pytest.fixture
+def client(grpc_model: Any) -> Any:
+    with Client(grpc_model.address, timeout=10) as client:
+        yield client
+
+
+def test_16_bit_pixels_outside_the_hole_stay_16_bit(
+    client: Client, tmp_path: Path, mask_path: Path, mask: np.ndarray
+) -> None:
+    deep = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64) * 21
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    request_repair(client, tmp_path / "deep.png", mask_path, tmp_path / "out.png")
+    np.testing.assert_array_equal(pixels(tmp_path / "out.png"), np.where(mask > 0, 128 * 257, deep))
+
+
+def test_alpha_stays(client: Client, tmp_path: Path, photo: np.ndarray, mask_path: Path) -> None:
+    alpha = np.full((48, 64, 1), 77, np.uint8)
+    Image.fromarray(np.concatenate([photo, alpha], -1)).save(tmp_path / "alpha.png")
+    request_repair(client, tmp_path / "alpha.png", mask_path, tmp_path / "out.png")
+    np.testing.assert_array_equal(pixels(tmp_path / "out.png")[..., 3:], alpha)
+
+
+def test_mask_of_another_size(client: Client, tmp_path: Path, photo_path: Path) -> None:
+    Image.new("L", (10, 10)).save(tmp_path / "small.png")
+    with pytest.raises(
+        MaskError, match=r"like the image \(48, 64\). Received: mask.shape=\(10, 10\)"
+    ):
+        request_repair(client, photo_path, tmp_path / "small.png", tmp_path / "out.png")
+
+
+def test_output_name_is_checked_before_anything_is_sent(
+    client: Client, grpc_model: Any, photo_path: Path, mask_path: Path
+) -> None:
+    with pytest.raises(ImageError, match="must end in one of"):
+        request_repair(client, photo_path, mask_path, "out.doc")
+    assert grpc_model.calls == []
+
+
+def test_replies_that_are_no_repair(tmp_path: Path, photo_path: Path, mask_path: Path) -> None:
+    out = tmp_path / "out.png"
+    with pytest.raises(ServingError, match="must be a PNG. Received: b'text'"):
+        request_repair(Answering(b"text"), photo_path, mask_path, out)
+    Image.new("RGB", (5, 6)).save(tmp_path / "small.png")
+    reply = Answering((tmp_path / "small.png").read_bytes())
+    with pytest.raises(ServingError, match=r"shape \(48, 64, 3\). Received: \(6, 5, 3\)"):
+        request_repair(reply, photo_path, mask_path, out)
+    assert not out.exists()
