@@ -3,8 +3,10 @@
 TensorFlow is imported inside commands, so that `--help` answers at once.
 """
 
+import logging
 import os
 import sys
+import time
 from typing import Any
 
 import click
@@ -24,6 +26,20 @@ class _Group(click.Group):
             ctx.exit(1)
 
 
+class _Notes(logging.Handler):
+    """Prints the library's warnings as `Note: message`, each message once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message not in self._said:
+            self._said.add(message)
+            click.echo(f"Note: {message}", err=True)
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cnnlg-tf")
 def main() -> None:
@@ -31,6 +47,9 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    logger = logging.getLogger("cnnlg_tf")
+    others = [handler for handler in logger.handlers if not isinstance(handler, _Notes)]
+    logger.handlers = [*others, _Notes()]
 
 
 # Commands stand in alphabetical order below.
@@ -121,6 +140,90 @@ def pack(photos: str, out: str, shards: int) -> None:
     report = pack_photos(photos, out, shards)
     left_out = f"; {len(report.skipped)} unreadable, left out" if report.skipped else ""
     click.echo(f"{out}: {report.photos} photos in {len(report.shards)} shards{left_out}")
+
+
+@main.command()
+@click.argument("photos", nargs=-1, required=True, type=click.Path())
+@click.option("--mask", type=click.Path(), help="White = missing: an image, or a folder of them.")
+@click.option("--blind", is_flag=True, help="No mask: find the damage and repair it.")
+@click.option("-o", "--out", required=True, type=click.Path(), help="File, or folder for several.")
+@click.option("--model", type=click.Path(), help="Checkpoint folder; default: the shipped model.")
+@click.option("--samples", type=click.IntRange(0), default=0, help="Write N different repairs too.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of --samples.")
+@click.option("--uncertainty", is_flag=True, help="Write a map of the standard deviation too.")
+@click.option(
+    "--detail",
+    type=click.FloatRange(0, 2),
+    default=1.0,
+    show_default=True,
+    help="0 smooth .. 1 as learnt .. 2 crisp.",
+)
+@click.option("--reference", type=click.Path(), help="Another photo whose texture may be copied.")
+def inpaint(
+    photos: tuple[str, ...],
+    mask: str | None,
+    blind: bool,
+    out: str,
+    model: str | None,
+    **options: Any,
+) -> None:
+    """Repair PHOTOS, files or folders, where their masks are white.
+
+    A folder of masks is matched to the photos by names without suffix. Known pixels stay as they
+    are: exactly in PNG, TIFF and WebP files, as well as JPEG can in JPEG files.
+    """
+    if blind == (mask is not None):
+        raise click.UsageError("give either --mask MASK or --blind")
+    from cnnlg_tf.inference.batch import check_job, plan_jobs
+    from cnnlg_tf.startup import start_tensorflow
+
+    jobs = plan_jobs(photos, mask, out)
+    if len(jobs) == 1:  # bad input is told at once, not after TensorFlow's start
+        check_job(jobs[0])
+    start_tensorflow()
+    from cnnlg_tf.inference.inpainter import Inpainter
+
+    inpainter = Inpainter(model)
+    failed = 0
+    for job in jobs:
+        start = time.perf_counter()
+        try:
+            written = inpainter.repair_file(job.photo, job.mask, job.output, **options)
+        except CnnlgError as error:
+            if len(jobs) == 1:
+                raise
+            click.echo(f"Error: {error}", err=True)
+            failed += 1
+            continue
+        names = ", ".join(str(path) for path in written)
+        click.echo(f"{names} ({time.perf_counter() - start:.1f} s)")
+    if failed:
+        raise CnnlgError(f"{failed} of {len(jobs)} photos were not repaired")
+
+
+@main.command()
+@click.argument("photo", type=click.Path())
+@click.option("--mask", required=True, type=click.Path(), help="White = missing.")
+@click.option("-o", "--out", required=True, type=click.Path(), help="File to write.")
+@click.option(
+    "--server", help="host:port or http(s)://host:port.  [default: localhost:8500, REST 8501]"
+)
+@click.option("--rest", is_flag=True, help="Speak REST to host:port, not gRPC.")
+@click.option("--model-name", default="cnnlg", show_default=True, help="Its name on the server.")
+@click.option("--timeout", default=60.0, show_default=True, help="Seconds, retries included.")
+def request(
+    photo: str, mask: str, out: str, server: str | None, rest: bool, model_name: str, timeout: float
+) -> None:
+    """Have a server repair PHOTO. Needs no TensorFlow on this side."""
+    from cnnlg_tf.serving import Client
+    from cnnlg_tf.serving.client.request import request_repair
+
+    server = server or ("localhost:8501" if rest else "localhost:8500")
+    if rest and "://" not in server:
+        server = f"http://{server}"
+    with Client(server, model=model_name, timeout=timeout) as client:
+        request_repair(client, photo, mask, out)
+    click.echo(f"wrote {out}")
 
 
 def _split(names: str) -> list[str]:

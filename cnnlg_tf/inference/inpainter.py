@@ -10,9 +10,16 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from cnnlg_tf.errors import ConfigError, ImageError, MaskError
+from cnnlg_tf.errors import ConfigError, ImageError
 from cnnlg_tf.inference import detail as full_detail
-from cnnlg_tf.inference.photo_io import Photo, output_format, read_mask, read_photo, write_photo
+from cnnlg_tf.inference.photo_io import (
+    Photo,
+    check_mask_size,
+    output_format,
+    read_mask,
+    read_photo,
+    write_photo,
+)
 from cnnlg_tf.inference.windows import any_pool, plan_windows, split_by_scale, tile
 
 WORKING_SIDE = 512  # pixels; the widest window that the network is given
@@ -306,12 +313,7 @@ def _check_photo(photo: np.ndarray, name: str) -> None:
 def _to_hole(mask: np.ndarray, photo: np.ndarray) -> np.ndarray:
     if mask.ndim == 3 and mask.shape[-1] == 1:
         mask = mask[..., 0]
-    height, width = photo.shape[:2]
-    if mask.shape != (height, width):
-        raise MaskError(
-            f"mask must be [height, width] like the photo {(height, width)}. "
-            f"Received: mask.shape={mask.shape}"
-        )
+    check_mask_size(mask, photo)
     hole: np.ndarray = mask >= (128 if mask.dtype == np.uint8 and mask.max() > 1 else 0.5)
     return hole
 

@@ -134,6 +134,16 @@ def read_mask(path: str | Path) -> np.ndarray:
     return _upright(values >= 128, orientation)
 
 
+def check_mask_size(mask: np.ndarray, photo: np.ndarray) -> None:
+    """Raise MaskError unless `mask` [height, width] is as large as `photo` [height, width, 3]."""
+    height, width = photo.shape[:2]
+    if mask.shape != (height, width):
+        raise MaskError(
+            f"mask must be [height, width] like the photo {(height, width)}. "
+            f"Received: mask.shape={mask.shape}"
+        )
+
+
 def output_format(path: str | Path) -> Literal["PNG", "JPEG", "WEBP", "TIFF"]:
     """The format that a file name asks for.
 
