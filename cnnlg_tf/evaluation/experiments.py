@@ -31,7 +31,7 @@ from pydantic import Field, ValidationError
 import cnnlg_tf
 from cnnlg_tf.config import Config, MaskKind, Section, dump_config, load_config
 from cnnlg_tf.errors import ConfigError, TrainingError
-from cnnlg_tf.evaluation.cases import Fit
+from cnnlg_tf.evaluation.cases import CaseSet, Fit
 from cnnlg_tf.evaluation.evaluate import MASK_KINDS, evaluate
 from cnnlg_tf.evaluation.experiment_report import (
     HOLE,
@@ -43,6 +43,7 @@ from cnnlg_tf.evaluation.experiment_report import (
 from cnnlg_tf.evaluation.pictures import with_hole
 from cnnlg_tf.evaluation.results import OURS, Evaluation
 from cnnlg_tf.evaluation.summary import METRICS, by_kind
+from cnnlg_tf.evaluation.validation import validate
 from cnnlg_tf.files import atomic_path
 
 PICTURES = 3
@@ -54,7 +55,7 @@ class MeasureConfig(Section):
 
     photos: Path
     masks: list[MaskKind] = Field(default=list(MASK_KINDS), min_length=1)
-    size: int = Field(256, ge=32)
+    size: int = Field(256, ge=32, multiple_of=16)
     limit: int | None = Field(None, ge=1)
     fit: Fit = "crop"
     seed: int = Field(0, ge=0)
@@ -200,7 +201,15 @@ def _measure(variant: Variant, experiment: ExperimentConfig, folder: Path) -> Ou
         )
         scores[name] = _averages(evaluation)
         _store_pictures(evaluation, folder.parent / PICTURE_FOLDER, variant)
-    return Outcome(variant.name, variant.labels, variant.folder, scores)
+    first = next(iter(experiment.evaluations.values()))
+    training = validate(model, _cases(first))
+    return Outcome(variant.name, variant.labels, variant.folder, scores, training)
+
+
+def _cases(measure: MeasureConfig) -> CaseSet:
+    return CaseSet(
+        measure.photos, measure.masks, measure.size, measure.limit, measure.seed, measure.fit
+    )
 
 
 def _averages(evaluation: Evaluation) -> dict[str, dict[str, float]]:

@@ -8,11 +8,14 @@ from types import ModuleType
 
 import pytest
 import tensorflow as tf
+from click.testing import CliRunner
 from PIL import Image
 
 import cnnlg_tf
+from cnnlg_tf.cli import main
 from cnnlg_tf.config import Config
-from cnnlg_tf.errors import ConfigError, TrainingError
+from cnnlg_tf.errors import ConfigError, MissingExtraError, TrainingError
+from cnnlg_tf.evaluation import experiment_report, experiments
 from cnnlg_tf.evaluation.experiments import expand, load_experiment, run_experiment
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "experiments"
@@ -45,7 +48,7 @@ axes:
   guides: {{none at all: [model.latent_guide.enabled=false], both: []}}
 evaluations:
   first: {{photos: {photo_folder(count=2)}, masks: [box], size: 32}}
-  second: {{photos: {tmp_path / "photos"}, masks: [thin], size: 40, limit: 1}}
+  second: {{photos: {tmp_path / "photos"}, masks: [thin], size: 48, limit: 1}}
 """
     )
     return path
@@ -65,6 +68,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     module.train = train  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(vars(cnnlg_tf), "load", lambda path: _Flat(0.1 * len(runs)))
+    monkeypatch.setattr(experiments, "validate", lambda model, cases: {"NLL": 4.25 + model.grey})
     return runs
 
 
@@ -112,7 +116,8 @@ def test_run_writes_tables_plot_and_pictures(
 
     text = (out / "results.md").read_text()
     assert "| seed | guides | PSNR dB | hole PSNR dB | SSIM | LPIPS |" in text
-    assert text.count("| one | both |") == 4
+    assert text.count("| one | both |") == 5
+    assert "| one | both | 4.45 |" in text
     assert "- two, both failed: loss is nan at step 7" in text
     with Image.open(out / "pictures.png") as pictures:
         assert pictures.size == (5 * 36 + 4, 22 + 2 * 36)
@@ -131,6 +136,29 @@ def test_measured_variants_are_not_trained_again(
     assert again[0] == first[0]
     with pytest.raises(ConfigError, match="results of other settings; give another folder"):
         run_experiment(experiment, out, ["train.seed=9", "train.log_every=7"])
+
+
+def test_no_plot_without_matplotlib(
+    experiment: Path, trained: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(module: str, extra: str) -> None:
+        raise MissingExtraError(f"needs {module} of {extra}")
+
+    monkeypatch.setattr(experiment_report, "require", absent)
+    run_experiment(experiment, tmp_path / "out")
+    assert (tmp_path / "out" / "pictures.png").is_file()
+    assert not (tmp_path / "out" / "plot.png").exists()
+
+
+def test_command(experiment: Path, trained: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ["experiment", str(experiment), "-o", str(out), "--set", "train.log_every=5"]
+    result = CliRunner().invoke(main, options)
+    assert result.exit_code == 0, result.output
+    assert "[4/4] two, both" in result.output and "first: PSNR" in result.output
+    result = CliRunner().invoke(main, ["experiment", "nothing", "-o", str(out)])
+    assert result.exit_code == 1
+    assert "Error: experiment configs/experiments/nothing.yaml cannot be read" in result.output
 
 
 def test_errors(experiment: Path, tmp_path: Path) -> None:

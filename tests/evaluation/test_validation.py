@@ -1,0 +1,36 @@
+"""The validation loss of an untrained model, whose pixel distribution is known."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnlg_tf.config import ModelConfig
+from cnnlg_tf.evaluation.cases import Case, CaseSet
+from cnnlg_tf.evaluation.validation import GRADIENT, NLL, validate
+from cnnlg_tf.models.cnnlg import CNNLG
+from cnnlg_tf.models.fill import membrane_fill
+
+
+def _expected_nll(case: Case) -> float:
+    """Logistic bins of scale exp(-3) about the smooth fill: what an untrained head gives."""
+    x = case.image / 127.5 - 1
+    mask = case.mask[None, ..., None].astype(np.float32)
+    filled = np.asarray(membrane_fill(x[None].astype(np.float32), mask))[0]
+    above, below = ((x - filled + bin_) / np.exp(-3) for bin_ in (1 / 255, -1 / 255))
+    mass = 1 / (1 + np.exp(-above)) - 1 / (1 + np.exp(-below))
+    return float(-np.log(mass[case.mask]).mean())
+
+
+@pytest.mark.parametrize("latent_guide", [True, False])
+def test_untrained_model(
+    tiny_model_config: ModelConfig, photo_folder: Callable[..., Path], latent_guide: bool
+) -> None:
+    guide = tiny_model_config.latent_guide.model_copy(update={"enabled": latent_guide})
+    model = CNNLG(tiny_model_config.model_copy(update={"latent_guide": guide}))
+    cases = list(CaseSet(photo_folder(count=2), ("box", "thin"), 32))
+    found = validate(model, cases)
+    assert found[NLL] == pytest.approx(np.mean([_expected_nll(case) for case in cases]), rel=0.02)
+    assert found[GRADIENT] > 0
+    assert validate(model, cases) == pytest.approx(found, rel=1e-4)
