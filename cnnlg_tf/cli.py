@@ -91,7 +91,13 @@ def evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
+    from cnnlg_tf.startup import start_tensorflow
+
+    start_tensorflow()
     import cnnlg_tf
+    from cnnlg_tf.startup import start_tensorflow
+
+    start_tensorflow()
     from cnnlg_tf.evaluation.evaluate import evaluate as run
     from cnnlg_tf.evaluation.report import as_table, conclusions
 
@@ -140,6 +146,15 @@ def pack(photos: str, out: str, shards: int) -> None:
     report = pack_photos(photos, out, shards)
     left_out = f"; {len(report.skipped)} unreadable, left out" if report.skipped else ""
     click.echo(f"{out}: {report.photos} photos in {len(report.shards)} shards{left_out}")
+
+
+@main.command()
+@click.argument("model", required=False, type=click.Path())
+def info(model: str | None) -> None:
+    """Describe MODEL: a checkpoint, a run or an export folder; default: the shipped model."""
+    from cnnlg_tf.describe import describe
+
+    click.echo(describe(model))
 
 
 @main.command()

@@ -108,3 +108,18 @@ def tiny_model(tiny_model_config: ModelConfig) -> Any:
     model = CNNLG(tiny_model_config)
     model.repair(np.full((1, 32, 32, 3), 0.5, np.float32), np.zeros((1, 32, 32, 1), np.float32))
     return model
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tiny_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder of `tiny_model`, as training writes it. The session shares it."""
+    from cnnlg_tf.checkpoint import save_checkpoint
+    from cnnlg_tf.config import dump_config, parse_config
+
+    tree = {
+        "data": {"kind": "synthetic"},
+        "train": {"phases": [{"name": "p", "kind": "prediction", "steps": 1}]},
+        "model": tiny_model.config.model_dump(mode="json"),
+    }
+    folder = tmp_path_factory.mktemp("model") / "checkpoint-1"
+    return save_checkpoint(folder, tiny_model, dump_config(parse_config(tree)), {"step": 1})

@@ -1,0 +1,158 @@
+"""The command itself: start-up, messages, exit codes."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import cnnlg_tf
+from cnnlg_tf.cli import main
+from cnnlg_tf.inference.photo_io import read_photo
+
+
+def run(*arguments: str | Path) -> Any:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def run_process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "KERAS"))}
+    return subprocess.run(
+        [sys.executable, "-m", "cnnlg_tf.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+
+
+@pytest.mark.parametrize("arguments", [["-c", "import cnnlg_tf"], ["-m", "cnnlg_tf.cli", "--help"]])
+def test_start_needs_no_tensorflow_and_half_a_second(arguments: list[str]) -> None:
+    script = (
+        "import sys, runpy\n"
+        "try:\n"
+        "    runpy.run_module('cnnlg_tf.cli', run_name='__main__')\n"
+        "finally:\n"
+        "    heavy = {'tensorflow', 'keras', 'numpy', 'cv2', 'PIL'} & set(sys.modules)\n"
+        "    print('heavy:', sorted(heavy))\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", script, "--help"], capture_output=True, text=True
+    )
+    assert "heavy: []" in process.stdout, process.stderr
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < 0.5
+
+
+def test_help_and_version() -> None:
+    assert "inpaint" in run("--help").output
+    assert run("--version").output == f"cnnlg-tf, version {cnnlg_tf.__version__}\n"
+    assert run("inpaint", "--help").exit_code == 0
+    assert run("paint").exit_code == 2
+
+
+def test_inpaint_in_a_process_says_one_line(
+    checkpoint: Path, photo_path: Path, mask_path: Path, photo: np.ndarray, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.png"
+    process = run_process(
+        "inpaint", photo_path, "--mask", mask_path, "-o", output, "--model", checkpoint
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == ""
+    assert process.stdout.startswith(f"{output} (") and process.stdout.count("\n") == 1
+    known = np.asarray(Image.open(mask_path)) == 0
+    assert np.array_equal(read_photo(output).pixels[known], photo[known])
+
+
+def test_inpaint_folders_go_on_after_a_bad_photo(
+    checkpoint: Path, photo_folder: Any, mask: np.ndarray, tmp_path: Path
+) -> None:
+    photos = photo_folder(3)
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for i in range(3):
+        Image.fromarray(mask).save(masks / f"{i:03d}.png")
+    (photos / "001.png").write_bytes(b"")
+    out = tmp_path / "out"
+    result = run("inpaint", photos, "--mask", masks, "-o", out, "--model", checkpoint)
+    assert result.exit_code == 1
+    assert "001.png is empty: expected an image, received 0 bytes" in result.stderr
+    assert "Error: 1 of 3 photos were not repaired" in result.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["000.png", "002.png"]
+
+
+def test_notes_are_printed_once(
+    checkpoint: Path, photo_path: Path, mask: np.ndarray, tmp_path: Path
+) -> None:
+    Image.fromarray(mask // 2).save(tmp_path / "grey.png")
+    arguments = ("--mask", tmp_path / "grey.png", "--model", checkpoint)
+    result = run("inpaint", photo_path, "-o", tmp_path / "out.png", *arguments)
+    assert result.exit_code == 0, result.output
+    notes = [line for line in result.stderr.splitlines() if line.startswith("Note: ")]
+    assert len(notes) == 2
+    assert "is not black and white" in notes[0]
+    assert "the photo comes back unchanged" in notes[1]
+
+
+def test_blind_and_uncertainty(checkpoint: Path, photo_path: Path, tmp_path: Path) -> None:
+    arguments = ["--blind", "--model", checkpoint, "-o", tmp_path / "out.webp"]
+    result = run("inpaint", photo_path, *arguments, "--uncertainty")
+    assert result.exit_code == 0, result.output
+    names = {path.name for path in tmp_path.glob("out*")}
+    assert names == {"out.webp", "out_uncertainty.png"}
+
+
+def test_bad_input_is_one_line_and_writes_nothing(
+    photo_path: Path, mask_path: Path, tmp_path: Path
+) -> None:
+    small = tmp_path / "small.png"
+    Image.fromarray(np.zeros((10, 12), np.uint8)).save(small)
+    empty = tmp_path / "empty.png"
+    empty.write_bytes(b"")
+    out = tmp_path / "out" / "out.png"
+    cases: list[tuple[list[str | Path], str]] = [
+        ([tmp_path / "none.png", "--mask", mask_path], "none.png does not exist"),
+        ([empty, "--mask", mask_path], "empty.png is empty"),
+        ([photo_path, "--mask", tmp_path / "none.png"], "none.png does not exist"),
+        ([photo_path, "--mask", small], "like the photo (48, 64). Received: mask.shape=(10, 12)"),
+    ]
+    for arguments, message in cases:
+        result = run("inpaint", *arguments, "-o", out)
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
+        assert message in result.stderr
+    assert not out.parent.exists()
+
+
+def test_bad_usage_exits_2(photo_path: Path, mask_path: Path) -> None:
+    for arguments in (
+        [photo_path, "-o", "out.png"],
+        [photo_path, "-o", "out.png", "--blind", "--mask", mask_path],
+        [photo_path, "--blind"],
+        [photo_path, "-o", "out.png", "--blind", "--detail", "3"],
+    ):
+        assert run("inpaint", *arguments).exit_code == 2
+
+
+def test_missing_model_is_one_line(photo_path: Path, mask_path: Path, tmp_path: Path) -> None:
+    arguments = ["--mask", mask_path, "-o", tmp_path / "out.png", "--model", tmp_path / "none"]
+    result = run("inpaint", photo_path, *arguments)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: a model must be a checkpoint folder")
+
+
+def test_info(checkpoint: Path) -> None:
+    result = run("info", checkpoint)
+    assert result.exit_code == 0, result.output
+    assert "parameters:" in result.output and "widths:" in result.output

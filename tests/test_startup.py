@@ -1,0 +1,40 @@
+"""TensorFlow's messages stay away, unless its start fails."""
+
+import os
+import subprocess
+import sys
+
+from cnnlg_tf import startup
+
+
+def test_messages_are_dropped_on_success(capfd: object) -> None:
+    with startup._standard_error_held():
+        os.write(2, b"chatter")
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"  # type: ignore[attr-defined]
+
+
+def test_messages_are_shown_on_failure() -> None:
+    script = (
+        "import os\n"
+        "from cnnlg_tf import startup\n"
+        "with startup._standard_error_held():\n"
+        "    os.write(2, b'library not found\\n')\n"
+        "    raise ImportError('no module')\n"
+    )
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert process.returncode == 1
+    assert "library not found" in process.stderr
+    assert "ImportError: no module" in process.stderr
+
+
+def test_start_is_silent() -> None:
+    script = (
+        "from cnnlg_tf.startup import start_tensorflow\n"
+        "start_tensorflow()\n"
+        "import tensorflow as tf\n"
+        "tf.nn.conv2d(tf.zeros([1, 9, 9, 3]), tf.zeros([3, 3, 3, 3]), 1, 'SAME')\n"
+        "start_tensorflow()\n"
+    )
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
