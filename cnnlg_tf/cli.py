@@ -91,9 +91,6 @@ def evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
-    from cnnlg_tf.startup import start_tensorflow
-
-    start_tensorflow()
     import cnnlg_tf
     from cnnlg_tf.startup import start_tensorflow
 
