@@ -31,7 +31,7 @@ class LatentGuideConfig(Section):
 
 class GradientGuideConfig(Section):
     enabled: bool = True
-    width: int = Field(48, ge=4)
+    width: int = Field(32, ge=4)
     layers: int = Field(2, ge=1)
     scan_steps: int = Field(8, ge=1, le=14)
 
@@ -51,10 +51,10 @@ class MaskRefinerConfig(Section):
 class ModelConfig(Section):
     """Architecture of CNNLG. Widths are channels at 1/2, 1/4, 1/8 and 1/16 of the photo's size."""
 
-    widths: tuple[int, int, int, int] = (32, 64, 128, 224)
-    blocks: tuple[int, int, int, int] = (1, 1, 2, 2)
+    widths: tuple[int, int, int, int] = (32, 64, 144, 224)
+    blocks: tuple[int, int, int, int] = (1, 1, 2, 4)
     latent_channels: int = Field(32, ge=1)
-    mixtures: int = Field(3, ge=1)
+    mixtures: int = Field(2, ge=1)
     posterior_width: int = Field(48, ge=4)
     scan_steps: int = Field(7, ge=1, le=14)
     activation: Activation = "silu"
@@ -163,16 +163,21 @@ class PhaseConfig(Section):
 class TrainConfig(Section):
     phases: list[PhaseConfig] = Field(min_length=1)
     seed: int = 0
-    jit_compile: bool = True
+    compile: Literal["none", "xla", "fusible"] = "fusible"
     mixed_precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     checkpoint_minutes: float = Field(5.0, gt=0)
     log_every: int = Field(50, ge=1)
     picture_every: int = Field(500, ge=0)
+    initial_weights: Path | None = None
     vgg_weights: Path | None = None
-    perceptual_crop: int = Field(64, ge=32)
+    critic_crop: int = Field(64, ge=32, multiple_of=16)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.mixed_precision == "mixed_float16" and any(
+            p.penalty.kind == "gradient_penalty" for p in self.phases
+        ):
+            raise ValueError("penalty.kind gradient_penalty needs mixed_precision float32 or mixed_bfloat16")
         needs = any(p.losses.perceptual > 0 or p.losses.style > 0 for p in self.phases)
         if needs and self.vgg_weights is None:
             raise ValueError("vgg_weights is needed: a phase has a perceptual or style loss")

@@ -100,25 +100,18 @@ class TrainingData:
         """Batches from `start_step` until before `stop_step` (None: endless), made ahead."""
         return Prefetcher(self, start_step, stop_step, self._config.workers)
 
-    def dataset(self, start_step: int, steps: int) -> "tf.data.Dataset":
-        """`steps` batches from `start_step` on, with the fixed shapes and types of Batch."""
+    def dataset(self, batches: "Prefetcher") -> "tf.data.Dataset":
+        """The batches of a prefetcher as a dataset, with the fixed shapes and types of Batch."""
         import tensorflow as tf
 
         size, crop = self.batch_size, self.crop
-
-        def batches() -> Iterator[Batch]:
-            with self.iterate(start_step, start_step + steps) as prefetcher:
-                yield from prefetcher
-
         signature = {
             "image": tf.TensorSpec((size, crop, crop, 3), tf.uint8),
             "mask": tf.TensorSpec((size, crop, crop, 1), tf.uint8),
             "damaged": tf.TensorSpec((size, crop, crop, 3), tf.uint8),
             "blind": tf.TensorSpec((size, 1), tf.float32),
         }
-        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
-        return dataset.prefetch(2)
+        return tf.data.Dataset.from_generator(lambda: batches, output_signature=signature).prefetch(2)
 
     def _index(self, position: int) -> int:
         """The image at `position` of the endless row of epochs."""

@@ -140,10 +140,9 @@ def test_an_error_in_a_thread_reaches_the_consumer(tmp_path: Path) -> None:
 
 def test_a_dataset_gives_the_same_batches_with_fixed_shapes() -> None:
     data = make_data(workers=2)
-    dataset = data.dataset(start_step=3, steps=5)
+    dataset = data.dataset(data.iterate(3, 8))
     assert dataset.element_spec["image"].shape == (4, 32, 32, 3)
     assert dataset.element_spec["blind"].shape == (4, 1)
-    assert int(dataset.cardinality()) == 5
     got = list(dataset.as_numpy_iterator())
     assert len(got) == 5
     assert all(same(batch, data.batch(3 + i)) for i, batch in enumerate(got))

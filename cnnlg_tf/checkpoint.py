@@ -1,0 +1,117 @@
+"""Checkpoints: a folder with weights, the config that made them, and the training state.
+
+    model.weights.h5      weights to repair with (the averaged ones, where training keeps an average)
+    config.yaml           every key of the configuration
+    checkpoint.json       format version, phase, step, versions
+    training_state.npz    optional: what training needs to go on
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cnnlg_tf.config import ModelConfig, parse_config
+from cnnlg_tf.errors import CheckpointError, ConfigError
+from cnnlg_tf.files import atomic_path
+
+if TYPE_CHECKING:
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+FORMAT_VERSION = 1
+WEIGHTS, CONFIG, ABOUT, STATE = "model.weights.h5", "config.yaml", "checkpoint.json", "training_state.npz"
+SHIPPED = Path(__file__).parent / "weights" / "photos"
+
+
+def load(path: str | Path | None = None) -> "CNNLG":
+    """Load a model from a checkpoint folder or a run's folder (its latest checkpoint); the shipped model when None.
+
+    Raises:
+        CheckpointError: nothing there, damaged, or of another format version or architecture.
+    """
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+    folder = SHIPPED if path is None else find_checkpoint(path)
+    about = read_about(folder)
+    model = CNNLG(read_model_config(folder))
+    load_weights(model, folder)
+    model.about = about
+    return model
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """The checkpoint folder at `path`: itself, or the latest in a run's folder."""
+    path = Path(path)
+    if (path / ABOUT).is_file():
+        return path
+    found = list_checkpoints(path)
+    if not found:
+        raise CheckpointError(
+            f"a model must be a checkpoint folder with {ABOUT} and {WEIGHTS}, or a run's folder with checkpoints. "
+            f"Received: {path} ({'no such file' if not path.exists() else 'none found there'})"
+        )
+    return found[-1]
+
+
+def list_checkpoints(run: Path) -> list[Path]:
+    """Complete checkpoints of a run's folder, oldest first."""
+    return sorted(p.parent for p in run.glob(f"checkpoint-*/{ABOUT}"))
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """checkpoint.json, with its version checked."""
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        version = about["format_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder / ABOUT} is missing or damaged: {error!r}") from error
+    if version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"checkpoint {folder} must have format version {FORMAT_VERSION}. Received: version {version}; "
+            "load it with the cnnlg-tf that wrote it"
+        )
+    result: dict[str, Any] = about
+    return result
+
+
+def read_model_config(folder: Path) -> ModelConfig:
+    """The architecture that a checkpoint was made with."""
+    try:
+        tree = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+        return parse_config(tree, str(folder / CONFIG)).model
+    except (OSError, yaml.YAMLError, ConfigError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{folder / CONFIG} is missing, damaged or of another version: {error}") from error
+
+
+def load_weights(model: "CNNLG", folder: Path) -> None:
+    """Fill a model with a checkpoint's weights."""
+    try:
+        model.load_weights(folder / WEIGHTS)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise CheckpointError(
+            f"{folder / WEIGHTS} is missing, damaged or of another architecture: {reason}"
+        ) from error
+
+
+def save_checkpoint(
+    folder: Path, model: "CNNLG", config_yaml: str, about: dict[str, Any], state: dict[str, Any] | None = None
+) -> Path:
+    """Write a checkpoint folder whole or not at all."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from cnnlg_tf import __version__
+
+    versions = {"cnnlg_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
+    text = json.dumps({"format_version": FORMAT_VERSION, **about, "versions": versions}, indent=1)
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        model.save_weights(temporary / WEIGHTS)
+        (temporary / CONFIG).write_text(config_yaml, encoding="utf-8")
+        if state is not None:
+            np.savez(temporary / STATE, **state)
+        (temporary / ABOUT).write_text(text, encoding="utf-8")
+    return folder

@@ -1,0 +1,204 @@
+"""CNNLG: the prior, the latent guide, the gradient guide and the mask refiner joined into one model."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from cnnlg_tf.config import ModelConfig
+from cnnlg_tf.errors import ConfigError
+from cnnlg_tf.models import gaussian, likelihood
+from cnnlg_tf.models.fill import membrane_fill
+from cnnlg_tf.models.gradient_guide import GradientGuide, image_gradients, known_gradients
+from cnnlg_tf.models.latent_guide import Guidance, LatentGuide
+from cnnlg_tf.models.mask_refiner import MaskRefiner
+from cnnlg_tf.models.prior import Context, Decoded, Prior
+
+MULTIPLE = 16  # the networks' sizes are multiples of this; other sizes are padded inside
+
+
+@keras.saving.register_keras_serializable("cnnlg")
+class CNNLG(keras.Model):
+    """Repairs photos: known pixels come back as they are, the hole is filled from its surroundings.
+
+    Images are float32 [batch, height, width, 3] in [0, 1], masks [batch, height, width, 1] with 1 = missing; any height
+    and width from 16 up. Every method works in a tf.function with dynamic shapes.
+    """
+
+    def __init__(self, config: ModelConfig | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        config = config or ModelConfig()
+        # === Layers ===
+        self.prior = Prior(config, name="prior")
+        self.latent_guide = (
+            LatentGuide(config.latent_guide, config.latent_channels, config.activation, name="latent_guide")
+            if config.latent_guide.enabled
+            else None
+        )
+        self.gradient_guide = (
+            GradientGuide(config.gradient_guide, config.activation, name="gradient_guide")
+            if config.gradient_guide.enabled
+            else None
+        )
+        self.mask_refiner = MaskRefiner(config.mask_refiner, name="mask_refiner")
+        # === Config ===
+        self.config = config
+        self._create_weights()
+
+    def call(self, inputs: dict[str, tf.Tensor], training: bool | None = None) -> tf.Tensor:
+        """{"image", "mask"} -> the repaired image."""
+        return self.repair(inputs["image"], inputs["mask"])[0]
+
+    def repair(
+        self,
+        image: tf.Tensor,
+        mask: tf.Tensor,
+        detail: tf.Tensor | float = 1.0,
+        reference: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Fill the hole with the expected image.
+
+        Args:
+            image: [b, h, w, 3] in [0, 1]; what it holds inside the hole is never looked at.
+            mask: [b, h, w, 1], 1 = missing; thresholded at 0.5.
+            detail: 0 smooth .. 1 as learnt .. 2 crisp.
+            reference: [b, h2, w2, 3] in [0, 1], photos whose texture may be copied.
+
+        Returns:
+            (repaired [b, h, w, 3] in [0, 1], uncertainty [b, h, w, 1]: the standard deviation of the pixel's
+            distribution in units of [0, 1], 0 at known pixels).
+        """
+        return self._repair(image, mask, None, 0.0, detail, reference)
+
+    def sample(
+        self,
+        image: tf.Tensor,
+        mask: tf.Tensor,
+        seed: tf.Tensor,
+        temperature: tf.Tensor | float = 1.0,
+        detail: tf.Tensor | float = 1.0,
+    ) -> tf.Tensor:
+        """A repair of a drawn latent map: the same seed (int32 [2]) gives the same repair.
+
+        `temperature` scales the standard deviation of the latent; 0 gives `repair`.
+        """
+        return self._repair(image, mask, seed, temperature, detail, None)[0]
+
+    def find_damage(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Find what needs repair in a photo with visible damage.
+
+        Args:
+            image: [b, h, w, 3] in [0, 1].
+
+        Returns:
+            (mask_probability [b, h, w, 1] in [0, 1], mask [b, h, w, 1] of 0 and 1).
+
+        Raises:
+            ConfigError: the model was built without its latent guide.
+        """
+        if self.latent_guide is None:
+            raise ConfigError(
+                "finding damage needs the latent guide. Received: a model with model.latent_guide.enabled false"
+            )
+        shape = tf.shape(image)
+        padded = pad_to_multiple(image, MULTIPLE)
+        logits = self.latent_guide(2.0 * padded - 1.0, tf.zeros_like(padded[..., :1])).missing_logits
+        logits = tf.cast(logits, tf.float32)[:, : shape[1], : shape[2]]
+        refined = self.mask_refiner(image, logits)
+        return refined, tf.cast(refined > 0.5, tf.float32)
+
+    def context(self, image: tf.Tensor, mask: tf.Tensor, detail: tf.Tensor | float = 1.0) -> Context:
+        """What the decoder sees. `image` in [-1, 1], sizes multiples of 16; `mask` of 0 and 1."""
+        filled = tf.stop_gradient(membrane_fill(image, mask))
+        smooth = image_gradients(filled)
+        if self.gradient_guide is None:
+            return Context(filled, mask, smooth * known_gradients(mask))
+        completed = tf.cast(self.gradient_guide(filled, mask), filled.dtype)
+        return Context(filled, mask, smooth + detail * (completed - smooth))
+
+    def guide(self, observed: tf.Tensor, mask: tf.Tensor) -> Guidance | None:
+        """The latent guide's view, in float32; None without a latent guide."""
+        if self.latent_guide is None:
+            return None
+        return tf.nest.map_structure(
+            lambda x: tf.cast(x, tf.float32), self.latent_guide(observed, mask)
+        )
+
+    def _repair(
+        self,
+        image: tf.Tensor,
+        mask: tf.Tensor,
+        seed: tf.Tensor | None,
+        temperature: tf.Tensor | float,
+        detail: tf.Tensor | float,
+        reference: tf.Tensor | None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        shape = tf.shape(image)
+        hole = tf.cast(mask > 0.5, tf.float32)
+        decoded = self._decode(
+            2.0 * pad_to_multiple(image, MULTIPLE) - 1.0,
+            pad_to_multiple(hole, MULTIPLE),
+            seed,
+            temperature,
+            detail,
+            None if reference is None else 2.0 * pad_to_multiple(reference, MULTIPLE) - 1.0,
+        )
+        painted = 0.5 * (likelihood.mean(decoded.pixels) + 1.0)[:, : shape[1], : shape[2]]
+        spread = 0.5 * likelihood.std(decoded.pixels)[:, : shape[1], : shape[2]]
+        return tf.where(hole > 0.5, painted, image), tf.clip_by_value(spread, 0.0, 1.0) * hole
+
+    def _decode(
+        self,
+        image: tf.Tensor,
+        mask: tf.Tensor,
+        seed: tf.Tensor | None,
+        temperature: tf.Tensor | float,
+        detail: tf.Tensor | float,
+        reference: tf.Tensor | None,
+    ) -> Decoded:
+        context = self.context(image, mask, detail)
+        latent = self._latent(context, seed, temperature)
+        others = []
+        if reference is not None:
+            other = self.context(reference, tf.zeros_like(reference[..., :1]))
+            others.append((other, self._latent(other, None, 0.0)))
+        return self.prior.decoder(context, latent, others, detail=detail)
+
+    def _latent(
+        self, context: Context, seed: tf.Tensor | None, temperature: tf.Tensor | float
+    ) -> tf.Tensor:
+        guidance = self.guide(context.filled, context.mask)
+        if guidance is not None:
+            distribution = guidance.latent
+        else:
+            shape = tf.shape(context.mask) // [1, 8, 8, 1] * [1, 1, 1, self.config.latent_channels]
+            zeros = tf.zeros(shape)
+            distribution = gaussian.Gaussian(zeros, zeros)
+        return distribution.mean if seed is None else gaussian.sample(distribution, seed, temperature)
+
+    def _create_weights(self) -> None:
+        """Run every part once on a small image, so that weights exist and can be loaded."""
+        image, mask = tf.zeros([1, 32, 32, 3]), tf.ones([1, 32, 32, 1])
+        context = self.context(image, mask)
+        self._latent(context, None, 0.0)
+        self.prior(image, context, tf.zeros([2], tf.int32))
+        self.mask_refiner(image, mask)
+        self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"config": self.config.model_dump(mode="json")}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "CNNLG":
+        return cls(ModelConfig(**config.pop("config")), **config)
+
+
+def pad_to_multiple(image: tf.Tensor, multiple: int) -> tf.Tensor:
+    """Repeat the last row and column until height and width are multiples of `multiple`."""
+    for axis in (1, 2):
+        size = tf.shape(image)[axis] if image.shape[axis] is None else image.shape[axis]
+        if isinstance(size, int) and size % multiple == 0:
+            continue
+        padded = -(-size // multiple) * multiple
+        image = tf.gather(image, tf.minimum(tf.range(padded), size - 1), axis=axis)
+    return image

@@ -1,0 +1,124 @@
+"""Guided copy: attention from hole positions to known ones copies real texture into the hole.
+
+Positions lie on an 8 px grid; what is copied is a 16 px window of the photo's high frequencies, so windows overlap by
+half and are blended with weights that sum to one at each pixel. All of it is matrix products and reshapes.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from cnnlg_tf.config import GuidedCopyConfig
+from cnnlg_tf.models.fill import smooth_upsample
+
+CELL = 8
+SHIFTS = ((0, 0), (0, 1), (1, 0), (1, 1))
+
+
+class Source(NamedTuple):
+    """A photo that texture may be copied from.
+
+    features: [b, h/8, w/8, c]; detail: [b, h, w, 3] high frequencies; mask: [b, h, w, 1], 1 = must not be copied.
+    """
+
+    features: tf.Tensor
+    detail: tf.Tensor
+    mask: tf.Tensor
+
+
+def extract_windows(image: tf.Tensor) -> tf.Tensor:
+    """16 px windows centred on the cells of an 8 px grid: [b, h, w, c] -> [b, h/8, w/8, 256 c]."""
+    half = CELL // 2
+    padded = tf.pad(image, [[0, 0], [half, half], [half, half], [0, 0]])
+    blocks = tf.nn.space_to_depth(padded, CELL)  # [b, h/8 + 1, w/8 + 1, 64 c]
+    rows, columns = tf.shape(blocks)[1] - 1, tf.shape(blocks)[2] - 1
+    return tf.concat([blocks[:, y : y + rows, x : x + columns] for y, x in SHIFTS], axis=-1)
+
+
+def fold_windows(windows: tf.Tensor, channels: int) -> tf.Tensor:
+    """Blend windows back into an image, the inverse of `extract_windows`: [b, h/8, w/8, 256 c] -> [b, h, w, c]."""
+    weights = _window_weights(channels)
+    quarters = tf.split(windows * tf.cast(weights, windows.dtype), 4, axis=-1)
+    blocks = tf.add_n(
+        [
+            tf.pad(quarter, [[0, 0], [y, 1 - y], [x, 1 - x], [0, 0]])
+            for quarter, (y, x) in zip(quarters, SHIFTS, strict=True)
+        ]
+    )
+    half = CELL // 2
+    return tf.nn.depth_to_space(blocks, CELL)[:, half:-half, half:-half]
+
+
+def _window_weights(channels: int) -> tf.Tensor:
+    """Weights of a window's pixels in `extract_windows` order; they sum to one where four windows meet."""
+    ramp = tf.sin((tf.range(CELL, dtype=tf.float32) + 0.5) * (3.14159265 / (2 * CELL))) ** 2
+    sides = (ramp, 1.0 - ramp)  # the first block rises towards the centre, the second falls
+    parts = [
+        tf.reshape(tf.tile((sides[y][:, None] * sides[x][None, :])[..., None], [1, 1, channels]), [-1])
+        for y, x in SHIFTS
+    ]
+    return tf.concat(parts, axis=0)
+
+
+def high_frequencies(image: tf.Tensor) -> tf.Tensor:
+    """The image minus its averages over 4 px cells, enlarged smoothly. Sizes are multiples of 4."""
+    return image - smooth_upsample(tf.nn.avg_pool2d(image, 4, 4, "VALID"), 2)
+
+
+@keras.saving.register_keras_serializable("cnnlg")
+class GuidedCopy(keras.layers.Layer):
+    """Copies high frequencies from known windows to all positions, by similarity of projected guide features.
+
+    call(features, sources): features [b, h/8, w/8, c] of the positions to paint; sources, a list of Source.
+    Returns (copied [b, h, w, 3], confidence [b, h/8, w/8, 1] in [0, 1]); zero where there is nothing to copy from.
+
+    Args:
+        sharpness: inverse temperature of the attention on cosine similarity. High values copy one window.
+    """
+
+    def __init__(self, config: GuidedCopyConfig, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # === Layers ===
+        self.project = keras.layers.Dense(config.width, name="project")
+        # === Config ===
+        self.config = config
+
+    def call(self, features: tf.Tensor, sources: list[Source]) -> tuple[tf.Tensor, tf.Tensor]:
+        query = self._unit(features)  # [b, n, c]
+        keys = tf.concat([self._unit(s.features) for s in sources], axis=1)  # [b, m, c]
+        values = tf.concat([_flatten(extract_windows(s.detail)) for s in sources], axis=1)  # [b, m, 768]
+        usable = tf.concat([_flatten(_usable(s.mask)) for s in sources], axis=1)[..., 0]  # [b, m]
+
+        scores = self.config.sharpness * tf.matmul(query, keys, transpose_b=True)  # [b, n, m]
+        scores = scores + (usable[:, None] - 1.0) * 1e4
+        attention = tf.nn.softmax(scores) * usable[:, None]
+        shape = tf.shape(features)
+        windows = tf.matmul(attention, values)  # [b, n, 768]
+        windows = tf.reshape(windows, [shape[0], shape[1], shape[2], 3 * 4 * CELL**2])
+        confidence = tf.reduce_max(attention, axis=-1)
+        return fold_windows(windows, 3), tf.reshape(confidence, [shape[0], shape[1], shape[2], 1])
+
+    def _unit(self, features: tf.Tensor) -> tf.Tensor:
+        return tf.math.l2_normalize(_flatten(self.project(features)), axis=-1, epsilon=1e-6)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"config": self.config.model_dump()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "GuidedCopy":
+        return cls(GuidedCopyConfig(**config.pop("config")), **config)
+
+
+def _flatten(x: tf.Tensor) -> tf.Tensor:
+    """[b, h, w, c] -> [b, h w, c]."""
+    shape = tf.shape(x)
+    return tf.reshape(x, [shape[0], shape[1] * shape[2], x.shape[-1]])
+
+
+def _usable(mask: tf.Tensor) -> tf.Tensor:
+    """1 where a whole 16 px window is known: [b, h, w, 1] -> [b, h/8, w/8, 1]. Windows over the border are not."""
+    half = CELL // 2
+    outside = tf.pad(mask, [[0, 0], [half, half], [half, half], [0, 0]], constant_values=1.0)
+    cells = tf.nn.max_pool2d(outside, CELL, CELL, "VALID")  # [b, h/8 + 1, w/8 + 1, 1]
+    return 1.0 - tf.nn.max_pool2d(cells, 2, 1, "VALID")

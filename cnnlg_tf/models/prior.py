@@ -1,0 +1,217 @@
+"""The prior p(x | h): a posterior encoder q(h | x), used in training only, and a decoder p(x | h, context)."""
+
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from cnnlg_tf.config import ModelConfig
+from cnnlg_tf.models import gaussian, likelihood
+from cnnlg_tf.models.blocks import ResidualBlock, conv
+from cnnlg_tf.models.fill import smooth_upsample, upsample
+from cnnlg_tf.models.gaussian import Gaussian
+from cnnlg_tf.models.guided_copy import GuidedCopy, Source, high_frequencies
+from cnnlg_tf.models.likelihood import LogisticMixture
+from cnnlg_tf.models.scan import DirectionalScan
+
+
+class Context(NamedTuple):
+    """What the decoder knows of a photo; height and width are multiples of 16.
+
+    filled: [b, h, w, 3] in [-1, 1], the photo with its hole filled smoothly; mask: [b, h, w, 1], 1 = missing;
+    gradients: [b, h, w, 6], completed by the gradient guide (zero in the hole without it).
+    """
+
+    filled: tf.Tensor
+    mask: tf.Tensor
+    gradients: tf.Tensor
+
+
+class Features(NamedTuple):
+    """The decoder's features half way: what guided copy matches, and what the rest of the decoder continues from.
+
+    folded: [b, h/2, w/2, 40], skip: [b, h/2, w/2, w0], quarter: [b, h/4, w/4, w1], match: [b, h/8, w/8, w2 + latent].
+    """
+
+    folded: tf.Tensor
+    skip: tf.Tensor
+    quarter: tf.Tensor
+    match: tf.Tensor
+
+
+class Decoded(NamedTuple):
+    """pixels: the distribution of each pixel; coarse: [b, h/4, w/4, 3] in [-1, 1]."""
+
+    pixels: LogisticMixture
+    coarse: tf.Tensor
+
+
+@keras.saving.register_keras_serializable("cnnlg")
+class PosteriorEncoder(keras.Model):
+    """q(h | x): [b, h, w, 3] in [-1, 1] -> Gaussian at 1/8 scale."""
+
+    def __init__(self, width: int, latent_channels: int, activation: str = "silu", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # === Layers ===
+        self.stem = conv(width, name="stem")
+        self.down = conv(2 * width, stride=2, name="down")
+        self.block = ResidualBlock(2 * width, activation=activation, name="block")
+        self.head = conv(2 * latent_channels, 1, name="head")
+        # === Config ===
+        self.width = width
+        self.latent_channels = latent_channels
+        self.activation = keras.activations.get(activation)
+
+    def call(self, image: tf.Tensor) -> Gaussian:
+        x = self.activation(self.stem(tf.nn.space_to_depth(image, 4)))  # [b, h/4, w/4, width]
+        x = self.block(self.down(x))  # [b, h/8, w/8, 2 width]
+        return gaussian.from_parameters(self.head(self.activation(x)))
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "width": self.width,
+            "latent_channels": self.latent_channels,
+            "activation": keras.activations.serialize(self.activation),
+        }
+
+
+@keras.saving.register_keras_serializable("cnnlg")
+class Decoder(keras.Model):
+    """p(x | h, context): a U-Net from 1/2 to 1/16 scale that takes h in at 1/8 and copies texture at full size.
+
+    call(context, latent, reference=None, detail=1.0): reference, a list of (Context, latent) of photos whose texture may
+    be copied; detail scales the copied high frequencies. Returns Decoded.
+    """
+
+    def __init__(self, config: ModelConfig, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # === Layers ===
+        half, quarter, eighth, sixteenth = config.widths
+        counts = config.blocks
+        act = config.activation
+
+        def blocks(width: int, count: int, name: str) -> list[keras.layers.Layer]:
+            return [ResidualBlock(width, activation=act, name=f"{name}_{i}") for i in range(count)]
+
+        self.stem = conv(half, name="stem")
+        self.down_quarter = conv(quarter, stride=2, name="down_quarter")
+        self.encode_quarter = blocks(quarter, 1, "encode_quarter")
+        self.down_eighth = conv(eighth, stride=2, name="down_eighth")
+        self.latent_in = conv(eighth, 1, name="latent_in")
+        self.encode_eighth = blocks(eighth, 1, "encode_eighth")
+        self.down_sixteenth = conv(sixteenth, stride=2, name="down_sixteenth")
+        self.middle = blocks(sixteenth, counts[3], "middle")
+        self.middle_scan = DirectionalScan(sixteenth, config.scan_steps, name="middle_scan")
+        self.up_eighth = conv(eighth, 1, name="up_eighth")
+        self.decode_eighth = blocks(eighth, counts[2], "decode_eighth")
+        self.eighth_scan = DirectionalScan(eighth, config.scan_steps, name="eighth_scan")
+        self.up_quarter = conv(quarter, 1, name="up_quarter")
+        self.decode_quarter = blocks(quarter, counts[1], "decode_quarter")
+        self.coarse_head = conv(3, 1, kernel_initializer="zeros", name="coarse_head")
+        self.copy = GuidedCopy(config.guided_copy, name="copy") if config.guided_copy.enabled else None
+        self.up_half = conv(half, 1, name="up_half")
+        self.merge = conv(half, name="merge")
+        self.decode_half = blocks(half, counts[0], "decode_half")
+        parameters = 4 * likelihood.PARAMETERS_PER_MIXTURE * config.mixtures
+        self.head = conv(parameters, 1, kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3), name="head")
+        # === Config ===
+        self.config = config
+        self.activation = keras.activations.get(act)
+
+    def call(
+        self,
+        context: Context,
+        latent: tf.Tensor,
+        reference: list[tuple[Context, tf.Tensor]] | None = None,
+        detail: tf.Tensor | float = 1.0,
+    ) -> Decoded:
+        features = self.features(context, latent)
+        fill_quarter = tf.nn.avg_pool2d(context.filled, 4, 4, "VALID")
+        coarse = fill_quarter + self.coarse_head(self.activation(features.quarter))  # [b, h/4, w/4, 3]
+        x = features.skip + upsample(self.up_half(features.quarter), 2)  # [b, h/2, w/2, w0]
+        merged = [x, features.folded]
+        if self.copy is not None:
+            merged += self._copied(context, features, coarse, reference or [], detail)
+        x = self.merge(self.activation(tf.concat(merged, axis=-1))) + x
+        x = _run(self.decode_half, x)
+        parameters = tf.nn.depth_to_space(self.head(self.activation(x)), 2)  # [b, h, w, 10 k]
+        pixels = likelihood.unpack(tf.cast(parameters, tf.float32), self.config.mixtures, context.filled)
+        return Decoded(pixels, tf.cast(coarse, tf.float32))
+
+    def features(self, context: Context, latent: tf.Tensor) -> Features:
+        """The U-Net down to 1/16 and back up to 1/4."""
+        act = self.activation
+        folded = tf.nn.space_to_depth(tf.concat(list(context), axis=-1), 2)  # [b, h/2, w/2, 40]
+        skip = self.stem(folded)
+        quarter = _run(self.encode_quarter, self.down_quarter(act(skip)))
+        eighth = self.down_eighth(act(quarter)) + self.latent_in(latent)
+        eighth = _run(self.encode_eighth, eighth)
+        x = self.down_sixteenth(act(eighth))
+        x = self.middle_scan(_run(self.middle, x))
+        eighth = eighth + upsample(self.up_eighth(x), 2)
+        eighth = self.eighth_scan(_run(self.decode_eighth, eighth))
+        quarter = quarter + upsample(self.up_quarter(eighth), 2)
+        quarter = _run(self.decode_quarter, quarter)
+        match = tf.concat([eighth, latent], axis=-1)
+        return Features(folded, skip, quarter, match)
+
+    def _copied(
+        self,
+        context: Context,
+        features: Features,
+        coarse: tf.Tensor,
+        reference: list[tuple[Context, tf.Tensor]],
+        detail: tf.Tensor | float,
+    ) -> list[tf.Tensor]:
+        """Channels for the merge: a full-size candidate of the repair, folded, and how sure the copy is of it."""
+        sources = [Source(features.match, high_frequencies(context.filled), context.mask)]
+        for other, latent in reference:
+            match = self.features(other, latent).match
+            sources.append(Source(match, high_frequencies(other.filled), other.mask))
+        copied, confidence = self.copy(features.match, sources)
+        known = 1.0 - context.mask
+        candidate = smooth_upsample(coarse, 2) + detail * copied
+        candidate = known * context.filled + context.mask * candidate
+        return [tf.nn.space_to_depth(candidate, 2), upsample(confidence, 4)]
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"config": self.config.model_dump(mode="json")}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Decoder":
+        return cls(ModelConfig(**config.pop("config")), **config)
+
+
+@keras.saving.register_keras_serializable("cnnlg")
+class Prior(keras.Model):
+    """The generation step: q(h | x) and p(x | h, context) together.
+
+    call(image, context, seed): image [b, h, w, 3] in [-1, 1], seed int32 [2]. Returns (q, Decoded) with h drawn from q.
+    """
+
+    def __init__(self, config: ModelConfig, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # === Layers ===
+        self.encoder = PosteriorEncoder(
+            config.posterior_width, config.latent_channels, config.activation, name="encoder"
+        )
+        self.decoder = Decoder(config, name="decoder")
+        # === Config ===
+        self.config = config
+
+    def call(self, image: tf.Tensor, context: Context, seed: tf.Tensor) -> tuple[Gaussian, Decoded]:
+        posterior = self.encoder(image)
+        return posterior, self.decoder(context, gaussian.sample(posterior, seed))
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"config": self.config.model_dump(mode="json")}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Prior":
+        return cls(ModelConfig(**config.pop("config")), **config)
+
+
+def _run(layers: list[keras.layers.Layer], x: tf.Tensor) -> tf.Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x

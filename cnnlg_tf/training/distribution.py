@@ -1,0 +1,60 @@
+"""One device, several GPUs of one machine, or several machines: which strategy, and how it gets its data."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from cnnlg_tf.config import PhaseConfig
+from cnnlg_tf.errors import ConfigError, TrainingError
+
+if TYPE_CHECKING:
+    from cnnlg_tf.data.pipeline import Prefetcher, TrainingData
+
+
+def choose_strategy(devices: list[str] | None = None) -> tf.distribute.Strategy:
+    """MultiWorkerMirroredStrategy when TF_CONFIG names a cluster, MirroredStrategy for several devices, else the default.
+
+    Args:
+        devices: such as ["GPU:0", "GPU:1"] or ["CPU:0", "CPU:1"] (logical devices); all GPUs when None.
+    """
+    if os.environ.get("TF_CONFIG"):
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if devices is None:
+        devices = [device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices("GPU")]
+    known = {d.name.removeprefix("/device:") for d in tf.config.list_logical_devices()}
+    unknown = [d for d in devices if d not in known]
+    if unknown:
+        raise TrainingError(f"devices must be among {sorted(known)}. Received: {', '.join(unknown)}")
+    if len(devices) > 1:
+        return tf.distribute.MirroredStrategy(devices)
+    if devices:
+        return tf.distribute.OneDeviceStrategy(f"/{devices[0]}" if devices[0][0] != "/" else devices[0])
+    return tf.distribute.get_strategy()
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes checkpoints and logs."""
+    resolver = getattr(strategy, "cluster_resolver", None)
+    if resolver is None or not resolver.task_type:
+        return True
+    has_chief = "chief" in resolver.cluster_spec().as_dict()
+    if has_chief:
+        return bool(resolver.task_type == "chief")
+    return bool(resolver.task_type == "worker" and resolver.task_id == 0)
+
+
+def distribute(
+    strategy: tf.distribute.Strategy, data: "TrainingData", prefetcher: "Prefetcher", phase: PhaseConfig
+) -> Any:
+    """The batches as a dataset; several replicas share each batch evenly."""
+    replicas = strategy.num_replicas_in_sync
+    if phase.batch_size % replicas:
+        raise ConfigError(
+            f"batch_size of phase {phase.name!r} must be a multiple of the {replicas} devices. Received: {phase.batch_size}"
+        )
+    dataset = data.dataset(prefetcher)
+    options = tf.data.Options()
+    # Every worker makes the same batches (they are a function of the step) and takes its own part of each.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return dataset.with_options(options)
