@@ -18,6 +18,9 @@ from cnnlg_tf.errors import DataError, ImageError
 
 Fit = Literal["crop", "resize"]
 
+MASK_KINDS: tuple[MaskKind, ...] = ("thin", "medium", "wide", "box")
+"""The kinds that are measured by default."""
+
 
 @dataclass(frozen=True)
 class Case:

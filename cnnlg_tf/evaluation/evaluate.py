@@ -20,13 +20,12 @@ from cnnlg_tf.config import MaskKind
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.evaluation import metrics
 from cnnlg_tf.evaluation.cache import PeerCache
-from cnnlg_tf.evaluation.cases import Case, CaseSet, Fit
+from cnnlg_tf.evaluation.cases import MASK_KINDS, Case, CaseSet, Fit
 from cnnlg_tf.evaluation.lpips import MINIMUM_SIDE, Lpips
 from cnnlg_tf.evaluation.peers import PEERS, Peer, load_peers
 from cnnlg_tf.evaluation.report import write_report
 from cnnlg_tf.evaluation.results import OURS, Evaluation, Row, Shown
 
-MASK_KINDS: tuple[MaskKind, ...] = ("thin", "medium", "wide", "box")
 BATCH = 8
 
 Pixels = npt.NDArray[np.uint8]

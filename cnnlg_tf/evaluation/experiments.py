@@ -15,7 +15,6 @@ Each variant has a folder of its own and is skipped once it is measured, so that
 goes on after any stop.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -31,8 +30,7 @@ from pydantic import Field, ValidationError
 import cnnlg_tf
 from cnnlg_tf.config import Config, MaskKind, Section, dump_config, load_config
 from cnnlg_tf.errors import ConfigError, TrainingError
-from cnnlg_tf.evaluation.cases import CaseSet, Fit
-from cnnlg_tf.evaluation.evaluate import MASK_KINDS, evaluate
+from cnnlg_tf.evaluation.cases import MASK_KINDS, CaseSet, Fit
 from cnnlg_tf.evaluation.experiment_report import (
     HOLE,
     PHOTO,
@@ -43,11 +41,14 @@ from cnnlg_tf.evaluation.experiment_report import (
 from cnnlg_tf.evaluation.pictures import with_hole
 from cnnlg_tf.evaluation.results import OURS, Evaluation
 from cnnlg_tf.evaluation.summary import METRICS, by_kind
-from cnnlg_tf.evaluation.validation import validate
 from cnnlg_tf.files import atomic_path
+from cnnlg_tf.startup import start_tensorflow
+from cnnlg_tf.training.run import prepare_environment, train
 
 PICTURES = 3
 """Photos for each kind of mask that the pictures show, out of the first evaluation."""
+
+SECONDS = "seconds a step"
 
 
 class MeasureConfig(Section):
@@ -147,6 +148,8 @@ def run_experiment(
     """
     experiment, out = load_experiment(path, overrides), Path(out)
     variants = expand(experiment)
+    prepare_environment(variants[0].config)
+    start_tensorflow()
     outcomes = []
     for number, variant in enumerate(variants, 1):
         tell(f"[{number}/{len(variants)}] {variant.name}")
@@ -160,25 +163,26 @@ def run_experiment(
 def _outcome(variant: Variant, experiment: ExperimentConfig, folder: Path) -> Outcome:
     """What the variant scored: stored from before, or measured now."""
     measures = {name: each.model_dump(mode="json") for name, each in experiment.evaluations.items()}
-    settings = dump_config(variant.config) + json.dumps(measures)
-    digest = hashlib.sha256(settings.encode()).hexdigest()
-    record = folder / "outcome.json"
+    settings = dump_config(variant.config) + yaml.safe_dump(measures)
+    marker, record = folder / "settings.yaml", folder / "outcome.json"
+    if marker.is_file() and marker.read_text(encoding="utf-8") != settings:
+        raise ConfigError(
+            f"{folder} must hold a run of this experiment's settings, or nothing. "
+            "Received: a run of other settings; give another folder or remove it"
+        )
     if record.is_file():
-        stored = json.loads(record.read_text(encoding="utf-8"))
-        if stored.pop("digest") != digest:
-            raise ConfigError(
-                f"{folder} must hold results of this experiment's settings, or nothing. "
-                "Received: results of other settings; give another folder or remove it"
-            )
-        return Outcome(**stored)
+        return Outcome(**json.loads(record.read_text(encoding="utf-8")))
+    with atomic_path(marker) as path:
+        path.write_text(settings, encoding="utf-8")
     outcome = _measure(variant, experiment, folder)
     with atomic_path(record) as path:
-        path.write_text(json.dumps({**asdict(outcome), "digest": digest}), encoding="utf-8")
+        path.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
     return outcome
 
 
 def _measure(variant: Variant, experiment: ExperimentConfig, folder: Path) -> Outcome:
-    from cnnlg_tf.training.run import train
+    from cnnlg_tf.evaluation.evaluate import evaluate
+    from cnnlg_tf.evaluation.validation import validate
 
     run = folder / "run"
     try:
@@ -202,8 +206,17 @@ def _measure(variant: Variant, experiment: ExperimentConfig, folder: Path) -> Ou
         scores[name] = _averages(evaluation)
         _store_pictures(evaluation, folder.parent / PICTURE_FOLDER, variant)
     first = next(iter(experiment.evaluations.values()))
-    training = validate(model, _cases(first))
+    training = {SECONDS: _seconds_per_step(run, variant.config)}
+    training |= validate(model, _cases(first))
     return Outcome(variant.name, variant.labels, variant.folder, scores, training)
+
+
+def _seconds_per_step(run: Path, config: Config) -> float:
+    """Median over the last phase's log lines, the first, which has the compilation, left out."""
+    phase = config.train.phases[-1]
+    lines = map(json.loads, (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    rates = [line["images_per_second"] for line in lines if line["phase"] == phase.name]
+    return phase.batch_size / float(np.median(rates[1:] or rates))
 
 
 def _cases(measure: MeasureConfig) -> CaseSet:

@@ -1,10 +1,8 @@
 """Experiments: which variants a file makes, resuming, failures, and what is written."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import tensorflow as tf
@@ -13,9 +11,9 @@ from PIL import Image
 
 import cnnlg_tf
 from cnnlg_tf.cli import main
-from cnnlg_tf.config import Config
+from cnnlg_tf.config import Config, ModelConfig
 from cnnlg_tf.errors import ConfigError, MissingExtraError, TrainingError
-from cnnlg_tf.evaluation import experiment_report, experiments
+from cnnlg_tf.evaluation import experiment_report, experiments, validation
 from cnnlg_tf.evaluation.experiments import expand, load_experiment, run_experiment
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "experiments"
@@ -63,13 +61,39 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         if config.train.seed == 2 and config.model.latent_guide.enabled:
             raise TrainingError("loss is nan at step 7")
         runs.append(out_dir)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        lines = [{"phase": "prediction", "images_per_second": rate} for rate in (1, 8, 8, 9)]
+        (out_dir / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
 
-    module = ModuleType("cnnlg_tf.training.run")
-    module.train = train  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(experiments, "train", train)
+    monkeypatch.setattr(experiments, "prepare_environment", lambda config: None)
     monkeypatch.setitem(vars(cnnlg_tf), "load", lambda path: _Flat(0.1 * len(runs)))
-    monkeypatch.setattr(experiments, "validate", lambda model, cases: {"NLL": 4.25 + model.grey})
+    monkeypatch.setattr(validation, "validate", lambda model, cases: {"NLL": 4.25 + model.grey})
     return runs
+
+
+def test_trains_and_measures_for_real(
+    tmp_path: Path, photo_folder: Callable[..., Path], tiny_model_config: ModelConfig
+) -> None:
+    tree = tiny_model_config.model_dump(mode="json")
+    for part in ("latent_guide", "gradient_guide", "guided_copy"):  # fewer parts trace faster
+        tree[part]["enabled"] = False
+    model = json.dumps(tree)
+    (tmp_path / "base.yaml").write_text(f"{_BASE}model: {model}\n")
+    path = tmp_path / "seeds.yaml"
+    path.write_text(
+        f"""
+base: base.yaml
+overrides: [train.compile=none, train.log_every=1, train.picture_every=0]
+axes: {{seed: {{zero: [train.seed=0]}}}}
+evaluations: {{tiny: {{photos: {photo_folder(count=1)}, masks: [box], size: 32}}}}
+"""
+    )
+    (outcome,) = run_experiment(path, tmp_path / "out")
+    assert outcome.error is None
+    assert outcome.scores["tiny"]["box"]["psnr"] > 5
+    assert set(outcome.training) == {experiments.SECONDS, validation.NLL, validation.GRADIENT}
+    assert all(value > 0 for value in outcome.training.values())
 
 
 @pytest.mark.parametrize(
@@ -117,7 +141,7 @@ def test_run_writes_tables_plot_and_pictures(
     text = (out / "results.md").read_text()
     assert "| seed | guides | PSNR dB | hole PSNR dB | SSIM | LPIPS |" in text
     assert text.count("| one | both |") == 5
-    assert "| one | both | 4.45 |" in text
+    assert "| one | both | 0.25 | 4.45 |" in text
     assert "- two, both failed: loss is nan at step 7" in text
     with Image.open(out / "pictures.png") as pictures:
         assert pictures.size == (5 * 36 + 4, 22 + 2 * 36)
@@ -134,7 +158,7 @@ def test_measured_variants_are_not_trained_again(
     again = run_experiment(experiment, out)
     assert [path.parent.name for path in trained[3:]] == ["one_both"]
     assert again[0] == first[0]
-    with pytest.raises(ConfigError, match="results of other settings; give another folder"):
+    with pytest.raises(ConfigError, match="a run of other settings; give another folder"):
         run_experiment(experiment, out, ["train.seed=9", "train.log_every=7"])
 
 
