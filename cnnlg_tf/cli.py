@@ -238,6 +238,22 @@ def request(
     click.echo(f"wrote {out}")
 
 
+@main.command()
+@click.argument("export_dir", type=click.Path())
+@click.option("--port", default=8500, show_default=True, help="Port of the gRPC API.")
+@click.option("--rest-port", default=8501, show_default=True, help="Port of the REST API; 0: none.")
+@click.option("--name", default="cnnlg", show_default=True, help="Name clients call the model by.")
+@click.option("--batching", is_flag=True, help="Merge concurrent requests of the same size.")
+def serve(export_dir: str, port: int, rest_port: int, name: str, batching: bool) -> None:
+    """Serve EXPORT_DIR, a folder of numbered versions, as TensorFlow Serving would.
+
+    New versions are taken up as they appear. `cnnlg-tf-model-server` has all the options.
+    """
+    from cnnlg_tf.serving.front import serve_export
+
+    serve_export(export_dir, name=name, port=port, rest_port=rest_port, batching=batching)
+
+
 def _split(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
 
