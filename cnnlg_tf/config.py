@@ -91,6 +91,7 @@ class MaskConfig(Section):
 class DataConfig(Section):
     kind: Literal["photos", "tfrecord", "synthetic"] = "photos"
     root: Path | None = None
+    exclude: list[str] = []
     cache_megabytes: int = Field(2048, ge=0)
     workers: int = Field(1, ge=1)
     min_scale: float = Field(0.5, gt=0, le=1)

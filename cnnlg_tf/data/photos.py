@@ -2,6 +2,8 @@
 
 import io
 import warnings
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +18,21 @@ PHOTO_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".t
 class PhotoFolder(CachedSource):
     """All photos under `root`, at any depth, in the order of their names.
 
+    Args:
+        root: the folder.
+        cache_megabytes: how much of decoded photos is kept in memory.
+        exclude: glob patterns of file names to leave out, such as photos kept for demonstrations.
+
     Raises:
         DataError: `root` is no folder or holds no photo.
     """
 
-    def __init__(self, root: str | Path, cache_megabytes: int = 2048) -> None:
+    def __init__(
+        self, root: str | Path, cache_megabytes: int = 2048, exclude: Sequence[str] = ()
+    ) -> None:
         super().__init__(f"photo folder {root}", cache_megabytes)
         self.root = Path(root)
-        self.paths = list_photos(self.root)
+        self.paths = list_photos(self.root, exclude)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -40,8 +49,8 @@ class PhotoFolder(CachedSource):
         return decode_photo(encoded, str(path))
 
 
-def list_photos(root: Path) -> list[Path]:
-    """Photos under `root`, sorted by their path below it; hidden files are left out.
+def list_photos(root: Path, exclude: Sequence[str] = ()) -> list[Path]:
+    """Photos under `root`, sorted by their path below it; hidden files and names like `exclude` are left out.
 
     Raises:
         DataError: `root` is no folder or holds no photo.
@@ -51,7 +60,10 @@ def list_photos(root: Path) -> list[Path]:
     found = [
         path
         for path in root.rglob("*")
-        if path.suffix.lower() in PHOTO_ENDINGS and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in PHOTO_ENDINGS
+        and not path.name.startswith(".")
+        and path.is_file()
+        and not any(fnmatch(path.name, pattern) for pattern in exclude)
     ]
     if not found:
         raise DataError(f"data root {root} holds no photo (jpg, jpeg, png, webp, bmp, tif)")

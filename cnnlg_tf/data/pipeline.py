@@ -216,4 +216,4 @@ def open_source(data: DataConfig) -> CachedSource:
         from cnnlg_tf.data.tfrecord import TFRecordFolder
 
         return TFRecordFolder(data.root or "", data.cache_megabytes)
-    return PhotoFolder(data.root or "", data.cache_megabytes)
+    return PhotoFolder(data.root or "", data.cache_megabytes, data.exclude)

@@ -107,3 +107,10 @@ def test_too_large_images_are_refused(monkeypatch: pytest.MonkeyPatch, photo: np
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(ImageError, match="photo a cannot be decoded: Image size"):
         decode_photo(encode(Image.fromarray(photo)), "a")
+
+
+def test_excluded_names_are_left_out(photo_folder: Callable[..., Path]) -> None:
+    root = photo_folder(count=3)
+    everything = PhotoFolder(root)
+    first = everything.paths[0].name
+    assert PhotoFolder(root, exclude=[first]).paths == everything.paths[1:]
