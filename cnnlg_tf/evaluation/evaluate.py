@@ -7,6 +7,7 @@ scored on the 8-bit picture that it would save.
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -85,8 +86,7 @@ def evaluate(
     ready, missing = load_peers(peers)
     cases = CaseSet(Path(photos_root), mask_kinds, size, limit, seed, fit)
     repair = None if model is None else _Repairer(_loaded(model))
-    judge = _Judge()
-    cache = None if peer_cache is None else PeerCache(peer_cache)
+    store = None if peer_cache is None else PeerCache(peer_cache)
     chosen = _evenly([path.relative_to(cases.root).as_posix() for path in cases.paths], pictures)
 
     rows: list[Row] = []
@@ -96,11 +96,11 @@ def evaluate(
         for case, own in zip(batch, ours, strict=True):
             repairs: dict[str, Pixels] = {}
             for peer in ready:
-                repairs[peer.name], scores = _peer_result(peer, case, judge, cache)
+                repairs[peer.name], scores = _peer_result(peer, case, store)
                 rows.append(_row(case, peer.name, scores))
             if own is not None:
                 repairs[OURS], seconds = own
-                rows.append(_row(case, OURS, judge(case, repairs[OURS], seconds)))
+                rows.append(_row(case, OURS, _scores(case, repairs[OURS], seconds)))
             if case.photo in chosen:
                 shown.append(Shown(case, repairs))
             if on_case:
@@ -164,34 +164,33 @@ class _Repairer:
         return [(picture, seconds) for picture in pictures]
 
 
-class _Judge:
-    """Scores one repair against its photo."""
+@cache
+def _lpips() -> Lpips:
+    return Lpips()
 
-    def __init__(self) -> None:
-        self._lpips = Lpips()
 
-    def __call__(self, case: Case, repaired: Pixels, seconds: float) -> dict[str, float]:
-        image, reference = repaired / 255.0, case.image / 255.0
-        return {
-            "psnr": metrics.psnr(image, reference),
-            "hole_psnr": metrics.hole_psnr(image, reference, case.mask),
-            "ssim": metrics.ssim(image, reference),
-            "lpips": float(self._lpips(image[None], reference[None])[0]),
-            "seconds": seconds,
-            "known_exact": bool(np.array_equal(repaired[~case.mask], case.image[~case.mask])),
-        }
+def _scores(case: Case, repaired: Pixels, seconds: float) -> dict[str, float]:
+    image, reference = repaired / 255.0, case.image / 255.0
+    return {
+        "psnr": metrics.psnr(image, reference),
+        "hole_psnr": metrics.hole_psnr(image, reference, case.mask),
+        "ssim": metrics.ssim(image, reference),
+        "lpips": float(_lpips()(image[None], reference[None])[0]),
+        "seconds": seconds,
+        "known_exact": bool(np.array_equal(repaired[~case.mask], case.image[~case.mask])),
+    }
 
 
 def _peer_result(
-    peer: Peer, case: Case, judge: _Judge, cache: PeerCache | None
+    peer: Peer, case: Case, store: PeerCache | None
 ) -> tuple[Pixels, dict[str, float]]:
-    if cache is not None and (stored := cache.load(peer, case)) is not None:
+    if store is not None and (stored := store.load(peer, case)) is not None:
         return stored
     start = time.perf_counter()
     repaired = peer.repair(case.damaged, case.mask)
-    scores = judge(case, repaired, time.perf_counter() - start)
-    if cache is not None:
-        cache.store(peer, case, repaired, scores)
+    scores = _scores(case, repaired, time.perf_counter() - start)
+    if store is not None:
+        store.store(peer, case, repaired, scores)
     return repaired, scores
 
 
