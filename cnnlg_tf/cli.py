@@ -56,6 +56,24 @@ def main() -> None:
 
 
 @main.command()
+@click.argument("export", type=click.Path())
+@click.option(
+    "--target",
+    required=True,
+    type=click.Choice(["compose", "kubernetes", "kserve", "triton"]),
+    help="compose adds Prometheus and Grafana.",
+)
+@click.option("-o", "--out", required=True, type=click.Path(), help="New folder.")
+@click.option("--model-name", default="cnnlg", show_default=True, help="Its name on the server.")
+def deploy(export: str, target: Any, out: str, model_name: str) -> None:
+    """Write a folder that serves EXPORT in production, the model included."""
+    from cnnlg_tf.serving.deployment import write_deployment
+
+    following = write_deployment(target, export, out, model_name=model_name)
+    click.echo(f"wrote {out}; next: {following}")
+
+
+@main.command()
 @click.argument("model", required=False, type=click.Path())
 @click.option("--photos", "photos_root", required=True, type=click.Path(), help="Photo folder.")
 @click.option("--masks", default="thin,medium,wide,box", show_default=True, help="Kinds of masks.")
@@ -254,7 +272,7 @@ def serve(export_dir: str, port: int, rest_port: int, name: str, batching: bool)
     serve_export(export_dir, name=name, port=port, rest_port=rest_port, batching=batching)
 
 
-def _split(names: str) -> list[str]:
+def _split(names: str) -> list[Any]:
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
