@@ -27,7 +27,8 @@ from cnnlg_tf.evaluation.peers import PEERS, Peer, load_peers
 from cnnlg_tf.evaluation.report import write_report
 from cnnlg_tf.evaluation.results import OURS, Evaluation, Row, Shown
 
-BATCH = 8
+BATCH_PIXELS = 8 * 256**2
+"""Pixels that the model repairs at once: attention takes memory with the square of a photo's."""
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -91,7 +92,7 @@ def evaluate(
 
     rows: list[Row] = []
     shown: list[Shown] = []
-    for batch in _batches(cases, BATCH):
+    for batch in _batches(cases, max(1, BATCH_PIXELS // size**2)):
         ours = repair(batch) if repair else [None] * len(batch)
         for case, own in zip(batch, ours, strict=True):
             repairs: dict[str, Pixels] = {}
