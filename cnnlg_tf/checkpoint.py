@@ -1,9 +1,9 @@
 """Checkpoints: a folder with weights, the config that made them, and the training state.
 
-    model.weights.h5      weights to repair with (the averaged ones, where training keeps an average)
-    config.yaml           every key of the configuration
-    checkpoint.json       format version, phase, step, versions
-    training_state.npz    optional: what training needs to go on
+model.weights.h5      weights to repair with (the averaged ones, where training keeps an average)
+config.yaml           every key of the configuration
+checkpoint.json       format version, phase, step, versions
+training_state.npz    optional: what training needs to go on
 """
 
 import json
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
 FORMAT_VERSION = 1
-WEIGHTS, CONFIG, ABOUT, STATE = "model.weights.h5", "config.yaml", "checkpoint.json", "training_state.npz"
+WEIGHTS, CONFIG, ABOUT, STATE = (
+    "model.weights.h5",
+    "config.yaml",
+    "checkpoint.json",
+    "training_state.npz",
+)
 SHIPPED = Path(__file__).parent / "weights" / "photos"
 
 
@@ -81,7 +86,9 @@ def read_model_config(folder: Path) -> ModelConfig:
         tree = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
         return parse_config(tree, str(folder / CONFIG)).model
     except (OSError, yaml.YAMLError, ConfigError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{folder / CONFIG} is missing, damaged or of another version: {error}") from error
+        raise CheckpointError(
+            f"{folder / CONFIG} is missing, damaged or of another version: {error}"
+        ) from error
 
 
 def load_weights(model: "CNNLG", folder: Path) -> None:
@@ -96,7 +103,11 @@ def load_weights(model: "CNNLG", folder: Path) -> None:
 
 
 def save_checkpoint(
-    folder: Path, model: "CNNLG", config_yaml: str, about: dict[str, Any], state: dict[str, Any] | None = None
+    folder: Path,
+    model: "CNNLG",
+    config_yaml: str,
+    about: dict[str, Any],
+    state: dict[str, Any] | None = None,
 ) -> Path:
     """Write a checkpoint folder whole or not at all."""
     import keras

@@ -81,7 +81,11 @@ class MaskConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not self.kinds or any(v < 0 for v in self.kinds.values()) or sum(self.kinds.values()) <= 0:
+        if (
+            not self.kinds
+            or any(v < 0 for v in self.kinds.values())
+            or sum(self.kinds.values()) <= 0
+        ):
             raise ValueError("kinds needs at least one kind with a positive frequency")
         if self.kinds.get("stamp", 0) > 0 and self.damage_root is None:
             raise ValueError("kinds.stamp needs damage_root, a folder of stamp images")
@@ -101,7 +105,9 @@ class DataConfig(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.kind != "synthetic" and self.root is None:
-            raise ValueError(f"root is needed when kind is {self.kind!r}: a folder of photos or of TFRecord files")
+            raise ValueError(
+                f"root is needed when kind is {self.kind!r}: a folder of photos or of TFRecord files"
+            )
         return self
 
 
@@ -178,7 +184,9 @@ class TrainConfig(Section):
         if self.mixed_precision == "mixed_float16" and any(
             p.penalty.kind == "gradient_penalty" for p in self.phases
         ):
-            raise ValueError("penalty.kind gradient_penalty needs mixed_precision float32 or mixed_bfloat16")
+            raise ValueError(
+                "penalty.kind gradient_penalty needs mixed_precision float32 or mixed_bfloat16"
+            )
         needs = any(p.losses.perceptual > 0 or p.losses.style > 0 for p in self.phases)
         if needs and self.vgg_weights is None:
             raise ValueError("vgg_weights is needed: a phase has a perceptual or style loss")
@@ -211,7 +219,9 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     except yaml.YAMLError as error:
         raise ConfigError(f"configuration {path} is not valid YAML: {error}") from error
     if not isinstance(tree, dict):
-        raise ConfigError(f"configuration {path} must be a mapping of keys. Received: {type(tree).__name__}")
+        raise ConfigError(
+            f"configuration {path} must be a mapping of keys. Received: {type(tree).__name__}"
+        )
     for override in overrides or []:
         _apply_override(tree, override)
     return parse_config(tree, str(path))
@@ -244,7 +254,9 @@ def _describe(item: Any) -> str:
 def _apply_override(tree: dict[str, Any], override: str) -> None:
     key, sign, text = override.partition("=")
     if not sign or not key:
-        raise ConfigError(f"an override must read key=value, like train.seed=1. Received: {override!r}")
+        raise ConfigError(
+            f"an override must read key=value, like train.seed=1. Received: {override!r}"
+        )
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:

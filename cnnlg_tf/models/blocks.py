@@ -6,7 +6,9 @@ import keras
 import tensorflow as tf
 
 
-def conv(width: int, size: int = 3, *, stride: int = 1, dilation: int = 1, **kwargs: Any) -> keras.layers.Conv2D:
+def conv(
+    width: int, size: int = 3, *, stride: int = 1, dilation: int = 1, **kwargs: Any
+) -> keras.layers.Conv2D:
     """A convolution with "same" padding and He initialisation."""
     kwargs.setdefault("kernel_initializer", "he_normal")
     return keras.layers.Conv2D(
@@ -14,7 +16,9 @@ def conv(width: int, size: int = 3, *, stride: int = 1, dilation: int = 1, **kwa
     )
 
 
-def build_chain(layers: list[keras.layers.Layer], shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+def build_chain(
+    layers: list[keras.layers.Layer], shape: tuple[int | None, ...]
+) -> tuple[int | None, ...]:
     """Build layers that feed one another; returns the last one's output shape."""
     for layer in layers:
         layer.build(shape)
@@ -34,7 +38,9 @@ class ResidualBlock(keras.layers.Layer):
         activation: a smooth one (SiLU, GELU) when a gradient penalty is used: ReLU's second derivative is zero.
     """
 
-    def __init__(self, width: int, dilation: int = 1, activation: str = "silu", **kwargs: Any) -> None:
+    def __init__(
+        self, width: int, dilation: int = 1, activation: str = "silu", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         # === Layers ===
         self.first = conv(width, dilation=dilation, name="first")

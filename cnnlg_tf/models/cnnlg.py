@@ -31,7 +31,9 @@ class CNNLG(keras.Model):
         # === Layers ===
         self.prior = Prior(config, name="prior")
         self.latent_guide = (
-            LatentGuide(config.latent_guide, config.latent_channels, config.activation, name="latent_guide")
+            LatentGuide(
+                config.latent_guide, config.latent_channels, config.activation, name="latent_guide"
+            )
             if config.latent_guide.enabled
             else None
         )
@@ -102,12 +104,16 @@ class CNNLG(keras.Model):
             )
         shape = tf.shape(image)
         padded = pad_to_multiple(image, MULTIPLE)
-        logits = self.latent_guide(2.0 * padded - 1.0, tf.zeros_like(padded[..., :1])).missing_logits
+        logits = self.latent_guide(
+            2.0 * padded - 1.0, tf.zeros_like(padded[..., :1])
+        ).missing_logits
         logits = tf.cast(logits, tf.float32)[:, : shape[1], : shape[2]]
         refined = self.mask_refiner(image, logits)
         return refined, tf.cast(refined > 0.5, tf.float32)
 
-    def context(self, image: tf.Tensor, mask: tf.Tensor, detail: tf.Tensor | float = 1.0) -> Context:
+    def context(
+        self, image: tf.Tensor, mask: tf.Tensor, detail: tf.Tensor | float = 1.0
+    ) -> Context:
         """What the decoder sees. `image` in [-1, 1], sizes multiples of 16; `mask` of 0 and 1."""
         filled = tf.stop_gradient(membrane_fill(image, mask))
         smooth = image_gradients(filled)
@@ -174,7 +180,9 @@ class CNNLG(keras.Model):
             shape = tf.shape(context.mask) // [1, 8, 8, 1] * [1, 1, 1, self.config.latent_channels]
             zeros = tf.zeros(shape)
             distribution = gaussian.Gaussian(zeros, zeros)
-        return distribution.mean if seed is None else gaussian.sample(distribution, seed, temperature)
+        return (
+            distribution.mean if seed is None else gaussian.sample(distribution, seed, temperature)
+        )
 
     def _create_weights(self) -> None:
         """Run every part once on a small image, so that weights exist and can be loaded."""

@@ -28,9 +28,7 @@ def kl_divergence(q: Gaussian, p: Gaussian) -> tf.Tensor:
     """KL(q || p) in nats at each position, summed over channels: [batch, height / 8, width / 8]."""
     difference = tf.square(q.mean - p.mean) * tf.exp(-p.log_variance)
     ratio = tf.exp(q.log_variance - p.log_variance)
-    return 0.5 * tf.reduce_sum(
-        p.log_variance - q.log_variance + ratio + difference - 1.0, axis=-1
-    )
+    return 0.5 * tf.reduce_sum(p.log_variance - q.log_variance + ratio + difference - 1.0, axis=-1)
 
 
 def standard_like(gaussian: Gaussian) -> Gaussian:

@@ -23,7 +23,7 @@ def image_gradients(image: tf.Tensor) -> tf.Tensor:
 
 
 def known_gradients(mask: tf.Tensor, channels: int = 3) -> tf.Tensor:
-    """1 where both pixels of a difference are known: [batch, height, width, 1] -> [batch, height, width, 2 channels]."""
+    """1 where both pixels of a difference are known: mask [b, h, w, 1] -> [b, h, w, 2 channels]."""
     known = 1.0 - mask
     across = known * tf.concat([known[:, :, 1:], known[:, :, -1:]], axis=2)
     down = known * tf.concat([known[:, 1:], known[:, -1:]], axis=1)
@@ -42,13 +42,16 @@ class GradientGuide(keras.Model):
     differences between known pixels are those of the photo.
     """
 
-    def __init__(self, config: GradientGuideConfig, activation: str = "silu", **kwargs: Any) -> None:
+    def __init__(
+        self, config: GradientGuideConfig, activation: str = "silu", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         # === Layers ===
         self.fold = conv(config.width, 1, name="fold")
         self.stem = conv(config.width, name="stem")
         self.scans = [
-            DirectionalScan(config.width, config.scan_steps, name=f"scan_{i}") for i in range(config.layers)
+            DirectionalScan(config.width, config.scan_steps, name=f"scan_{i}")
+            for i in range(config.layers)
         ]
         self.mixers = [conv(config.width, 1, name=f"mixer_{i}") for i in range(config.layers)]
         self.head = conv(6 * SCALE**2, 1, kernel_initializer="zeros", name="head")

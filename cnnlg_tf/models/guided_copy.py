@@ -55,7 +55,9 @@ def _window_weights(channels: int) -> tf.Tensor:
     ramp = tf.sin((tf.range(CELL, dtype=tf.float32) + 0.5) * (3.14159265 / (2 * CELL))) ** 2
     sides = (ramp, 1.0 - ramp)  # the first block rises towards the centre, the second falls
     parts = [
-        tf.reshape(tf.tile((sides[y][:, None] * sides[x][None, :])[..., None], [1, 1, channels]), [-1])
+        tf.reshape(
+            tf.tile((sides[y][:, None] * sides[x][None, :])[..., None], [1, 1, channels]), [-1]
+        )
         for y, x in SHIFTS
     ]
     return tf.concat(parts, axis=0)
@@ -87,7 +89,9 @@ class GuidedCopy(keras.layers.Layer):
     def call(self, features: tf.Tensor, sources: list[Source]) -> tuple[tf.Tensor, tf.Tensor]:
         query = self._unit(features)  # [b, n, c]
         keys = tf.concat([self._unit(s.features) for s in sources], axis=1)  # [b, m, c]
-        values = tf.concat([_flatten(extract_windows(s.detail)) for s in sources], axis=1)  # [b, m, 768]
+        values = tf.concat(
+            [_flatten(extract_windows(s.detail)) for s in sources], axis=1
+        )  # [b, m, 768]
         usable = tf.concat([_flatten(_usable(s.mask)) for s in sources], axis=1)[..., 0]  # [b, m]
 
         scores = self.config.sharpness * tf.matmul(query, keys, transpose_b=True)  # [b, n, m]

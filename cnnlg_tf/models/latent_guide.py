@@ -1,4 +1,4 @@
-"""Latent guides: a densely connected network that gives each point's latent distribution and chance of being missing."""
+"""Latent guides: a densely connected network gives each point's latent distribution and chance of being missing."""
 
 from typing import Any, NamedTuple
 
@@ -32,7 +32,11 @@ class LatentGuide(keras.Model):
     """
 
     def __init__(
-        self, config: LatentGuideConfig, latent_channels: int, activation: str = "silu", **kwargs: Any
+        self,
+        config: LatentGuideConfig,
+        latent_channels: int,
+        activation: str = "silu",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         # === Layers ===
@@ -42,7 +46,9 @@ class LatentGuide(keras.Model):
             conv(config.growth, dilation=dilation, name=f"dense_{i}")
             for i, dilation in enumerate(config.dilations)
         ]
-        self.latent_head = conv(2 * latent_channels, 1, kernel_initializer="zeros", name="latent_head")
+        self.latent_head = conv(
+            2 * latent_channels, 1, kernel_initializer="zeros", name="latent_head"
+        )
         self.missing_hidden = conv(config.stem_width, name="missing_hidden")
         self.missing_context = conv(config.stem_width, 1, name="missing_context")
         self.missing_head = conv(FOLD**2, 1, kernel_initializer="zeros", name="missing_head")
@@ -53,7 +59,9 @@ class LatentGuide(keras.Model):
 
     def call(self, observed: tf.Tensor, mask: tf.Tensor) -> Guidance:
         act = self.activation
-        folded = tf.nn.space_to_depth(tf.concat([observed, mask], axis=-1), FOLD)  # [b, h/4, w/4, 64]
+        folded = tf.nn.space_to_depth(
+            tf.concat([observed, mask], axis=-1), FOLD
+        )  # [b, h/4, w/4, 64]
         fine = act(self.stem(folded))
         features = act(self.down(fine))  # [b, h/8, w/8, 2 stem]
         for layer in self.dense:

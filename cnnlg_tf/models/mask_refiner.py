@@ -87,7 +87,11 @@ class MaskRefiner(keras.layers.Layer):
         boundary = tf.add_n(
             [
                 move(tf.ones_like(probability), -y, -x)
-                * (probability + move(probability, -y, -x) - 2.0 * probability * move(probability, -y, -x))
+                * (
+                    probability
+                    + move(probability, -y, -x)
+                    - 2.0 * probability * move(probability, -y, -x)
+                )
                 for y, x in ((0, 1), (1, 0))
             ]
         )

@@ -50,7 +50,9 @@ class Decoded(NamedTuple):
 class PosteriorEncoder(keras.Model):
     """q(h | x): [b, h, w, 3] in [-1, 1] -> Gaussian at 1/8 scale."""
 
-    def __init__(self, width: int, latent_channels: int, activation: str = "silu", **kwargs: Any) -> None:
+    def __init__(
+        self, width: int, latent_channels: int, activation: str = "silu", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         # === Layers ===
         self.stem = conv(width, name="stem")
@@ -79,8 +81,8 @@ class PosteriorEncoder(keras.Model):
 class Decoder(keras.Model):
     """p(x | h, context): a U-Net from 1/2 to 1/16 scale that takes h in at 1/8 and copies texture at full size.
 
-    call(context, latent, reference=None, detail=1.0): reference, a list of (Context, latent) of photos whose texture may
-    be copied; detail scales the copied high frequencies. Returns Decoded.
+    call(context, latent, reference=None, detail=1.0): reference, a list of (Context, latent) of photos whose texture
+    may be copied; detail scales the copied high frequencies. Returns Decoded.
     """
 
     def __init__(self, config: ModelConfig, **kwargs: Any) -> None:
@@ -108,12 +110,19 @@ class Decoder(keras.Model):
         self.up_quarter = conv(quarter, 1, name="up_quarter")
         self.decode_quarter = blocks(quarter, counts[1], "decode_quarter")
         self.coarse_head = conv(3, 1, kernel_initializer="zeros", name="coarse_head")
-        self.copy = GuidedCopy(config.guided_copy, name="copy") if config.guided_copy.enabled else None
+        self.copy = (
+            GuidedCopy(config.guided_copy, name="copy") if config.guided_copy.enabled else None
+        )
         self.up_half = conv(half, 1, name="up_half")
         self.merge = conv(half, name="merge")
         self.decode_half = blocks(half, counts[0], "decode_half")
         parameters = 4 * likelihood.PARAMETERS_PER_MIXTURE * config.mixtures
-        self.head = conv(parameters, 1, kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3), name="head")
+        self.head = conv(
+            parameters,
+            1,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3),
+            name="head",
+        )
         # === Config ===
         self.config = config
         self.activation = keras.activations.get(act)
@@ -127,7 +136,9 @@ class Decoder(keras.Model):
     ) -> Decoded:
         features = self.features(context, latent)
         fill_quarter = tf.nn.avg_pool2d(context.filled, 4, 4, "VALID")
-        coarse = fill_quarter + self.coarse_head(self.activation(features.quarter))  # [b, h/4, w/4, 3]
+        coarse = fill_quarter + self.coarse_head(
+            self.activation(features.quarter)
+        )  # [b, h/4, w/4, 3]
         x = features.skip + upsample(self.up_half(features.quarter), 2)  # [b, h/2, w/2, w0]
         merged = [x, features.folded]
         if self.copy is not None:
@@ -135,7 +146,9 @@ class Decoder(keras.Model):
         x = self.merge(self.activation(tf.concat(merged, axis=-1))) + x
         x = _run(self.decode_half, x)
         parameters = tf.nn.depth_to_space(self.head(self.activation(x)), 2)  # [b, h, w, 10 k]
-        pixels = likelihood.unpack(tf.cast(parameters, tf.float32), self.config.mixtures, context.filled)
+        pixels = likelihood.unpack(
+            tf.cast(parameters, tf.float32), self.config.mixtures, context.filled
+        )
         return Decoded(pixels, tf.cast(coarse, tf.float32))
 
     def features(self, context: Context, latent: tf.Tensor) -> Features:

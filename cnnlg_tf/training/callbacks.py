@@ -61,7 +61,11 @@ class FiniteLoss(keras.callbacks.Callback):
             raise TrainingError(
                 f"the loss must be finite. Received: {', '.join(bad)} not finite at step "
                 f"{int(self.model.optimizer.iterations)} of phase {self.model.phase.name!r}; "
-                + (f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet")
+                + (
+                    f"the last good checkpoint is {kept[-1]}"
+                    if kept
+                    else "no checkpoint was written yet"
+                )
             )
 
 
@@ -124,7 +128,9 @@ class Checkpoints(keras.callbacks.Callback):
         state = collect_state(self.model)
         about = {"phase": self.phase.name, "phase_step": done, "step": step}
         with averaged_weights(self.model):
-            save_checkpoint(self.run / f"checkpoint-{step:08d}", self.model, self.text, about, state)
+            save_checkpoint(
+                self.run / f"checkpoint-{step:08d}", self.model, self.text, about, state
+            )
         for old in list_checkpoints(self.run)[:-KEPT_CHECKPOINTS]:
             shutil.rmtree(old)
 

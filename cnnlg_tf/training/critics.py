@@ -26,7 +26,10 @@ class VGGFeatures:
         try:
             with np.load(path) as file:
                 self._weights = {
-                    name: (tf.constant(file[f"conv{name}_kernel"]), tf.constant(file[f"conv{name}_bias"]))
+                    name: (
+                        tf.constant(file[f"conv{name}_kernel"]),
+                        tf.constant(file[f"conv{name}_bias"]),
+                    )
                     for stage in self.LAYERS
                     for name in stage
                 }
@@ -80,7 +83,9 @@ class PatchDiscriminator(keras.Model):
         return super().get_config() | {"width": self.width}
 
 
-def crop_at_hole(images: list[tf.Tensor], mask: tf.Tensor, size: int, seed: tf.Tensor) -> list[tf.Tensor]:
+def crop_at_hole(
+    images: list[tf.Tensor], mask: tf.Tensor, size: int, seed: tf.Tensor
+) -> list[tf.Tensor]:
     """Cut the same square from each image, around a random pixel of the hole.
 
     images: [b, h, w, c] each; mask: [b, h, w, 1]; size no larger than h and w; seed int32 [2].

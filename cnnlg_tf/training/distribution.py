@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def choose_strategy(devices: list[str] | None = None) -> tf.distribute.Strategy:
-    """MultiWorkerMirroredStrategy when TF_CONFIG names a cluster, MirroredStrategy for several devices, else the default.
+    """MultiWorkerMirroredStrategy when TF_CONFIG names a cluster, MirroredStrategy for several devices, or the default.
 
     Args:
         devices: such as ["GPU:0", "GPU:1"] or ["CPU:0", "CPU:1"] (logical devices); all GPUs when None.
@@ -21,15 +21,22 @@ def choose_strategy(devices: list[str] | None = None) -> tf.distribute.Strategy:
     if os.environ.get("TF_CONFIG"):
         return tf.distribute.MultiWorkerMirroredStrategy()
     if devices is None:
-        devices = [device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices("GPU")]
+        devices = [
+            device.name.removeprefix("/physical_device:")
+            for device in tf.config.list_physical_devices("GPU")
+        ]
     known = {d.name.removeprefix("/device:") for d in tf.config.list_logical_devices()}
     unknown = [d for d in devices if d not in known]
     if unknown:
-        raise TrainingError(f"devices must be among {sorted(known)}. Received: {', '.join(unknown)}")
+        raise TrainingError(
+            f"devices must be among {sorted(known)}. Received: {', '.join(unknown)}"
+        )
     if len(devices) > 1:
         return tf.distribute.MirroredStrategy(devices)
     if devices:
-        return tf.distribute.OneDeviceStrategy(f"/{devices[0]}" if devices[0][0] != "/" else devices[0])
+        return tf.distribute.OneDeviceStrategy(
+            f"/{devices[0]}" if devices[0][0] != "/" else devices[0]
+        )
     return tf.distribute.get_strategy()
 
 
@@ -45,13 +52,17 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def distribute(
-    strategy: tf.distribute.Strategy, data: "TrainingData", prefetcher: "Prefetcher", phase: PhaseConfig
+    strategy: tf.distribute.Strategy,
+    data: "TrainingData",
+    prefetcher: "Prefetcher",
+    phase: PhaseConfig,
 ) -> Any:
     """The batches as a dataset; several replicas share each batch evenly."""
     replicas = strategy.num_replicas_in_sync
     if phase.batch_size % replicas:
         raise ConfigError(
-            f"batch_size of phase {phase.name!r} must be a multiple of the {replicas} devices. Received: {phase.batch_size}"
+            f"batch_size of phase {phase.name!r} must be a multiple of the {replicas} devices. "
+            f"Received: {phase.batch_size}"
         )
     dataset = data.dataset(prefetcher)
     options = tf.data.Options()

@@ -12,13 +12,17 @@ def masked_mean(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
     return total / (tf.reduce_sum(weight, axis=(1, 2, 3)) + 1e-6)
 
 
-def hole_l1(repaired: tf.Tensor, image: tf.Tensor, mask: tf.Tensor, known_weight: float = 0.1) -> tf.Tensor:
+def hole_l1(
+    repaired: tf.Tensor, image: tf.Tensor, mask: tf.Tensor, known_weight: float = 0.1
+) -> tf.Tensor:
     """Absolute error averaged over the hole, plus a little of that over known pixels (it keeps borders continuous)."""
     error = tf.abs(repaired - image)
     return masked_mean(error, mask) + known_weight * masked_mean(error, 1.0 - mask)
 
 
-def log_mse(repaired: tf.Tensor, image: tf.Tensor, mask: tf.Tensor, floor: float = 1e-4) -> tf.Tensor:
+def log_mse(
+    repaired: tf.Tensor, image: tf.Tensor, mask: tf.Tensor, floor: float = 1e-4
+) -> tf.Tensor:
     """Logarithm of the hole's mean squared error: PSNR as a loss, so that easy images still count."""
     return tf.math.log(masked_mean(tf.square(repaired - image), mask) + floor)
 
@@ -72,7 +76,10 @@ def perceptual(features: list[tf.Tensor], targets: list[tf.Tensor]) -> tf.Tensor
 def style(features: list[tf.Tensor], targets: list[tf.Tensor]) -> tf.Tensor:
     """Mean absolute difference of Gram matrices, summed over layers."""
     return tf.add_n(
-        [mean_absolute(gram_matrix(f), gram_matrix(t)) for f, t in zip(features, targets, strict=True)]
+        [
+            mean_absolute(gram_matrix(f), gram_matrix(t))
+            for f, t in zip(features, targets, strict=True)
+        ]
     )
 
 

@@ -53,7 +53,9 @@ def uniformity_gradients(loss: LossFunction, variables: list[Any], weight: float
     """Gradients of L + weight * weight_uniformity over the kernels among `variables`."""
     with tf.GradientTape() as tape:
         value, auxiliary = loss()
-        penalty = weight_uniformity([tf.convert_to_tensor(v) for v in variables if len(v.shape) > 1])
+        penalty = weight_uniformity(
+            [tf.convert_to_tensor(v) for v in variables if len(v.shape) > 1]
+        )
         value += weight * penalty
     return Penalised(dense_gradients(tape, value, variables), auxiliary, penalty)
 
@@ -111,7 +113,9 @@ def penalised_gradients(
     return result
 
 
-def dense_gradients(tape: tf.GradientTape, value: tf.Tensor, variables: list[Any]) -> list[tf.Tensor]:
+def dense_gradients(
+    tape: tf.GradientTape, value: tf.Tensor, variables: list[Any]
+) -> list[tf.Tensor]:
     """Gradients as dense tensors; zeros for variables that the value does not depend on."""
     return tape.gradient(
         value, [_raw(v) for v in variables], unconnected_gradients=tf.UnconnectedGradients.ZERO
@@ -120,4 +124,6 @@ def dense_gradients(tape: tf.GradientTape, value: tf.Tensor, variables: list[Any
 
 def _raw(variable: Any) -> Any:
     """The tf.Variable inside a Keras variable, or the variable itself."""
-    return getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable
+    return (
+        getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable
+    )

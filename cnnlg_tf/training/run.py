@@ -4,7 +4,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from cnnlg_tf.checkpoint import list_checkpoints, load_weights, find_checkpoint, read_about, read_model_config
+from cnnlg_tf.checkpoint import (
+    find_checkpoint,
+    list_checkpoints,
+    load_weights,
+    read_about,
+    read_model_config,
+)
 from cnnlg_tf.config import Config, PhaseConfig, dump_config
 from cnnlg_tf.errors import CheckpointError
 
@@ -20,7 +26,9 @@ def prepare_environment(config: Config) -> None:
         os.environ["TF_XLA_FLAGS"] = f"{os.environ.get('TF_XLA_FLAGS', '')} {FUSIBLE_FLAGS}".strip()
 
 
-def train(config: Config, run: str | Path, *, devices: list[str] | None = None, quiet: bool = False) -> Path:
+def train(
+    config: Config, run: str | Path, *, devices: list[str] | None = None, quiet: bool = False
+) -> Path:
     """Train in folder `run`, or go on from its latest checkpoint; returns the last checkpoint.
 
     Args:
@@ -55,7 +63,9 @@ def train(config: Config, run: str | Path, *, devices: list[str] | None = None, 
         if index >= start[0]:
             done = start[1] if index == start[0] else 0
             state = resumed if index == start[0] and done else None
-            _train_phase(model, config, phase, run, done, state, strategy, source, global_step, quiet)
+            _train_phase(
+                model, config, phase, run, done, state, strategy, source, global_step, quiet
+            )
         global_step += phase.steps
     return list_checkpoints(run)[-1]
 
@@ -83,10 +93,17 @@ def _train_phase(
         if state is not None:
             restore_state(model, state)
     data = TrainingData(
-        config.data, config.masks, phase.crop, phase.batch_size, config.train.seed + global_step, source
+        config.data,
+        config.masks,
+        phase.crop,
+        phase.batch_size,
+        config.train.seed + global_step,
+        source,
     )
     prefetcher = data.iterate(done, phase.steps)
-    callbacks = make_callbacks(model, config, phase, run, global_step, data, prefetcher, strategy, quiet)
+    callbacks = make_callbacks(
+        model, config, phase, run, global_step, data, prefetcher, strategy, quiet
+    )
     try:
         if done < phase.steps:
             model.fit(
@@ -127,7 +144,9 @@ def _begin(model: Any, config: Config, phase: PhaseConfig) -> None:
         make_optimizer(phase.optimizer, phase.steps),
         vgg=vgg,
         discriminator=PatchDiscriminator(phase.discriminator.width) if adversarial else None,
-        discriminator_optimizer=make_discriminator_optimizer(phase.discriminator) if adversarial else None,
+        discriminator_optimizer=make_discriminator_optimizer(phase.discriminator)
+        if adversarial
+        else None,
         jit_compile=config.train.compile == "xla",
     )
 
@@ -140,7 +159,8 @@ def _start(resumed: Path | None, config: Config) -> tuple[int, int]:
     names = [phase.name for phase in config.train.phases]
     if about["phase"] not in names:
         raise CheckpointError(
-            f"{resumed} stopped in phase {about['phase']!r}, which the configuration must have. Received: phases {names}"
+            f"{resumed} stopped in phase {about['phase']!r}, which the configuration must have. "
+            f"Received: phases {names}"
         )
     index = names.index(about["phase"])
     if about["phase_step"] >= config.train.phases[index].steps:
@@ -153,6 +173,6 @@ def _check_architecture(resumed: Path, config: Config) -> None:
     if made != config.model:
         keys = [k for k, v in made.model_dump().items() if v != config.model.model_dump()[k]]
         raise CheckpointError(
-            f"{resumed} was made by another architecture: model.{', model.'.join(keys)} differ. Train in another folder, "
-            "or set the configuration as it was"
+            f"{resumed} was made by another architecture: model.{', model.'.join(keys)} differ. Train in another "
+            "folder, or set the configuration as it was"
         )

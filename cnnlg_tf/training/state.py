@@ -46,8 +46,8 @@ def restore_state(model: TrainableCNNLG, folder: Path) -> None:
     shapes = [tuple(v.shape) for v in variables]
     if [v.shape for v in values] != shapes:
         raise CheckpointError(
-            f"{folder / STATE} must hold {len(shapes)} arrays in the shapes of this configuration's model, optimiser and "
-            f"discriminator. Received: {len(values)} arrays of other shapes; see {folder / ABOUT}"
+            f"{folder / STATE} must hold {len(shapes)} arrays in the shapes of this configuration's model, optimiser "
+            f"and discriminator. Received: {len(values)} arrays of other shapes; see {folder / ABOUT}"
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

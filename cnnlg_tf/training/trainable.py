@@ -126,7 +126,9 @@ class TrainableCNNLG(CNNLG):
         context = Context(nothing, everywhere, tf.concat([nothing, nothing], axis=-1))
         posterior = self._float32(self.prior.encoder(batch.image))
         latent = gaussian.Gaussian(*posterior)
-        drawn = latent.mean + tf.exp(0.5 * latent.log_variance) * self._noise(latent.mean, batch.seed)
+        drawn = latent.mean + tf.exp(0.5 * latent.log_variance) * self._noise(
+            latent.mean, batch.seed
+        )
         decoded = self.prior.decoder(context, drawn)
         divergence = gaussian.kl_divergence(latent, gaussian.standard_like(latent))
         terms = self._pixel_terms(batch._replace(mask=everywhere), decoded, phase)
@@ -164,11 +166,15 @@ class TrainableCNNLG(CNNLG):
         posterior = gaussian.Gaussian(*self._float32(self.prior.encoder(batch.image)))
         divergence = gaussian.kl_divergence(posterior, guidance.latent)
         terms["kl"] = losses.latent_kl(divergence, batch.mask)
-        terms["missing"] = losses.missing_cross_entropy(guidance.missing_logits, batch.mask, batch.blind)
+        terms["missing"] = losses.missing_cross_entropy(
+            guidance.missing_logits, batch.mask, batch.blind
+        )
         seeds = tf.random.split(batch.seed, 3)
         noise = self._noise(posterior.mean, seeds[0])
         temperature = tf.nn.relu(self._uniform(batch.blind, seeds[1], -1.0, 1.0))[..., None, None]
-        guided = guidance.latent.mean + temperature * tf.exp(0.5 * guidance.latent.log_variance) * noise
+        guided = (
+            guidance.latent.mean + temperature * tf.exp(0.5 * guidance.latent.log_variance) * noise
+        )
         drawn = posterior.mean + tf.exp(0.5 * posterior.log_variance) * noise
         share = self._uniform(batch.blind, seeds[2], 0.0, 1.0)[..., None, None]
         return tf.where(share < phase.posterior_share, drawn, guided)
@@ -209,7 +215,9 @@ class TrainableCNNLG(CNNLG):
     def _train_discriminator(self, batch: Batch, repaired: tf.Tensor) -> tf.Tensor:
         discriminator, optimizer = self.discriminator, self.discriminator_optimizer
         if discriminator is None or optimizer is None:
-            raise TrainingError("an adversarial loss needs a discriminator; begin_phase received none")
+            raise TrainingError(
+                "an adversarial loss needs a discriminator; begin_phase received none"
+            )
         painted, real, mask = self._critic_views(batch, tf.stop_gradient(repaired))
         with tf.GradientTape() as tape:
             on_real = discriminator(real, training=True)[-1]
@@ -228,7 +236,9 @@ class TrainableCNNLG(CNNLG):
 
     def _unpack(self, data: dict[str, tf.Tensor]) -> Batch:
         """uint8 arrays as the data pipeline gives them -> Batch."""
-        image, damaged = (tf.cast(data[name], tf.float32) / 127.5 - 1.0 for name in ("image", "damaged"))
+        image, damaged = (
+            tf.cast(data[name], tf.float32) / 127.5 - 1.0 for name in ("image", "damaged")
+        )
         step = tf.cast(self.optimizer.iterations, tf.int32)
         seed = tf.stack([tf.constant(self.seed, tf.int32), step])
         return Batch(image, damaged, tf.cast(data["mask"], tf.float32), data["blind"], seed)
