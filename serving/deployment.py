@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from cnnlg_tf.errors import ArtefactError, ServingError
+from cnnlg_tf.export import manifest
 from cnnlg_tf.files import atomic_path
-from cnnlg_tf.serving.triton_repository import write_repository
+from cnnlg_tf.serving.triton_repository import triton_format, write_repository
 
 Target = Literal["compose", "kubernetes", "kserve", "triton"]
 
@@ -50,7 +51,7 @@ def write_deployment(
         What to do with the folder, in one line.
 
     Raises:
-        ArtefactError: `export` does not hold what the target needs.
+        ArtefactError: `export` does not hold what the target needs, or was altered.
         ServingError: `out` is in use or cannot be written, or the name cannot be one.
     """
     export, out = Path(export), Path(out)
@@ -67,7 +68,8 @@ def write_deployment(
         with atomic_path(out) as folder:
             folder.mkdir()
             if target == "triton":
-                write_repository(export, folder, model_name)
+                template = TEMPLATES / "triton" / f"{triton_format(export)}.pbtxt"
+                write_repository(export, folder / model_name, _filled(template, model_name))
             else:
                 _write_templates(_LAYOUT[target], folder, model_name)
                 _copy_versions(export, folder / "models" / model_name)
@@ -103,10 +105,15 @@ def _write_templates(layout: dict[str, str], folder: Path, model_name: str) -> N
             if template.is_file():
                 path = folder / target / template.relative_to(TEMPLATES / source)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                text = template.read_text(encoding="utf-8")
-                path.write_text(_PLACEHOLDER.sub(model_name, text), encoding="utf-8")
+                path.write_text(_filled(template, model_name), encoding="utf-8")
+
+
+def _filled(template: Path, model_name: str) -> str:
+    return _PLACEHOLDER.sub(model_name, template.read_text(encoding="utf-8"))
 
 
 def _copy_versions(export: Path, folder: Path) -> None:
     for version, source in saved_model_versions(export).items():
+        if (source / manifest.NAME).is_file():
+            manifest.verify(source, format="saved_model")
         shutil.copytree(source, folder / str(version))

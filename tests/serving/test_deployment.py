@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from functools import cache
 from importlib import resources
@@ -19,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cnnlg_tf.cli import main
 from cnnlg_tf.errors import ArtefactError, ServingError
+from cnnlg_tf.export.manifest import MANIFEST_VERSION, sha256
+from cnnlg_tf.export.signatures import SIGNATURES
 from cnnlg_tf.serving.deployment import TEMPLATES, saved_model_versions, write_deployment
 
 KUBERNETES = "1.34"
@@ -395,10 +398,31 @@ def check_kserve(folder: Path, name: str) -> None:
     kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
 
 
+def check_triton(folder: Path, name: str) -> None:
+    from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+    config = ModelConfig()
+    text_format.Parse((folder / name / "config.pbtxt").read_text(), config)
+    assert config.name == name
+    assert (folder / name / "1" / config.default_model_filename).is_file()
+    assert (
+        config.backend
+        == {".onnx": "onnxruntime", ".plan": "tensorrt"}[Path(config.default_model_filename).suffix]
+    )
+    for tensors, names in ((config.input, "image mask"), (config.output, "repaired uncertainty")):
+        assert [tensor.name for tensor in tensors] == names.split()
+        assert {tensor.data_type for tensor in tensors} == {11}  # TYPE_FP32
+        assert all(list(tensor.dims[:2]) == [-1, -1] for tensor in tensors)
+    assert [tensor.dims[2] for tensor in (*config.input, *config.output)] == [3, 1, 3, 1]
+    assert config.max_batch_size == 8
+    assert config.HasField("dynamic_batching")
+
+
 CHECKS: dict[str, Callable[[Path, str], None]] = {
     "compose": check_compose,
     "kubernetes": check_kubernetes,
     "kserve": check_kserve,
+    "triton": check_triton,
 }
 
 
@@ -414,8 +438,77 @@ def export(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def triton_export(tmp_path: Path) -> Callable[..., Path]:
+    """triton_export("onnx", "net.onnx") writes an export that holds this file; **changes go into its manifest."""
+
+    def make(kind: str, file: str, **changes: Any) -> Path:
+        folder = tmp_path / kind
+        folder.mkdir()
+        (folder / file).write_bytes(b"network")
+        manifest = {
+            "manifest_version": MANIFEST_VERSION,
+            "format": kind,
+            "signatures": {"serving_default": SIGNATURES["serving_default"].describe()},
+            "files": {file: {"bytes": 7, "sha256": sha256(folder / file)}},
+            **changes,
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"), [("onnx", "cnnlg.onnx"), ("tensorrt", "a.engine"), ("tensorrt", "b.plan")]
+)
+def test_triton_repository(
+    kind: str, file: str, triton_export: Callable[..., Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "repository"
+    write_deployment("triton", triton_export(kind, file), out, model_name="photos")
+    check_triton(out, "photos")
+    assert [path.name for path in out.iterdir()] == ["photos"]
+    path = out / "photos/config.pbtxt"
+    for right, wrong in TRITON_MUTATIONS:
+        text = path.read_text()
+        assert right in text
+        path.write_text(text.replace(right, wrong))
+        with pytest.raises((text_format.ParseError, AssertionError)):
+            check_triton(out, "photos")
+        path.write_text(text)
+
+
+TRITON_MUTATIONS = [
+    ("max_batch_size", "max_batchsize"),
+    ("dynamic_batching", "dynamic_batch"),
+    ("TYPE_FP32", "TYPE_FLOAT32"),
+    ("-1, -1, 3", "-1, 3"),
+    ('"mask"', '"hole"'),
+    ('default_model_filename: "model.', 'default_model_filename: "module.'),
+]
+
+
+def test_exports_that_triton_does_not_run(
+    triton_export: Callable[..., Path], tmp_path: Path
+) -> None:
+    def refused(match: str, *arguments: Any, **changes: Any) -> None:
+        export = triton_export(*arguments, **changes)
+        with pytest.raises(ArtefactError, match=match):
+            write_deployment("triton", export, tmp_path / "out")
+        shutil.rmtree(export)
+
+    refused("onnx or tensorrt. Received: format 'litert'", "litert", "net.tflite")
+    refused("Received: a TensorRT-RTX engine", "tensorrt", "net.engine", builder="rtx")
+    free = {"serving_default": {"inputs": {"seed": "int32 [2]"}, "outputs": {}}}
+    refused(r"\[batch, ...\]'. Received: seed: int32 \[2\]", "onnx", "a.onnx", signatures=free)
+    altered = {"a.onnx": {"bytes": 7, "sha256": "0"}}
+    refused("must have the sha256 0", "onnx", "a.onnx", files=altered)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("name", ["cnnlg", "old-photos"])
-@pytest.mark.parametrize("target", sorted(CHECKS))
+@pytest.mark.parametrize("target", sorted(set(CHECKS) - {"triton"}))
 def test_every_file_is_valid(target: Any, name: str, export: Path, tmp_path: Path) -> None:
     out = tmp_path / "deployment"
     following = write_deployment(target, export, out, model_name=name)
@@ -497,6 +590,14 @@ def test_a_lone_saved_model_is_a_version(export: Path, tmp_path: Path) -> None:
     assert saved_model_versions(export / "12") == {12: export / "12"}
     lone = (export / "1").rename(tmp_path / "best")
     assert saved_model_versions(lone) == {1: lone}
+
+
+def test_an_altered_saved_model_is_refused(export: Path, tmp_path: Path) -> None:
+    files = {"saved_model.pb": {"bytes": 9, "sha256": "0"}}
+    manifest = {"manifest_version": MANIFEST_VERSION, "format": "saved_model", "files": files}
+    (export / "1/manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtefactError, match="saved_model.pb must have 9 bytes"):
+        write_deployment("kserve", export, tmp_path / "out")
 
 
 def test_bad_arguments(export: Path, tmp_path: Path) -> None:
