@@ -40,7 +40,7 @@ def serve_export(
         port=port,
         rest_api_port=rest_port,
         enable_batching=batching,
-        max_num_load_retries=2,  # a broken export should fail now; a slow copy gets two more seconds
+        max_num_load_retries=2,  # a broken export fails soon; a slow copy gets two seconds
         load_retry_interval_micros=1_000_000,
     )
     rest = f", REST at http://localhost:{rest_port}/v1/models/{name}" if rest_port else ""

@@ -1,15 +1,16 @@
 """The executable `cnnlg-tf-model-server`: the command line of `tensorflow_model_server`."""
 
 import logging
-import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
 
+from cnnlg_tf import __version__
 from cnnlg_tf.errors import CnnlgError, ConfigError
 from cnnlg_tf.serving.flags import parse_flags, usage
 from cnnlg_tf.serving.options import ServerOptions
+from cnnlg_tf.startup import start_tensorflow
 
 _FAILED = 255  # what main's `return -1` gives
 
@@ -26,10 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"{error}\n{help_text}")
         return _FAILED
-    prepare_environment()
     if options.version:
         _print_versions()
         return 0
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format="%(asctime)s %(levelname).1s %(name)s] %(message)s",
+    )
     try:
         serve(options)
     except CnnlgError as error:
@@ -38,17 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger(__name__).error(text)
         return _FAILED
     return 0
-
-
-def prepare_environment() -> None:
-    """Quiet TensorFlow (not imported yet) and send the server's own log to stderr."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO,
-        format="%(asctime)s %(levelname).1s %(name)s] %(message)s",
-    )
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def serve(options: ServerOptions, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -64,6 +58,8 @@ def serve(options: ServerOptions, on_ready: Callable[[], None] = lambda: None) -
     # holds. They are blocked before TensorFlow starts threads, which inherit the mask.
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    start_tensorflow()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # v1's loader calls itself deprecated
     from cnnlg_tf.serving.server import ModelServer
 
     server = ModelServer(options)
@@ -81,11 +77,8 @@ def serve(options: ServerOptions, on_ready: Callable[[], None] = lambda: None) -
 def _print_versions() -> None:
     from importlib.metadata import version
 
-    import tensorflow as tf
-
-    api, own = version("tensorflow-serving-api"), version("cnnlg-tf")
-    print(f"TensorFlow ModelServer: {api} (cnnlg-tf {own})")
-    print(f"TensorFlow Library: {tf.__version__}")
+    print(f"TensorFlow ModelServer: {version('tensorflow-serving-api')}, cnnlg-tf {__version__}")
+    print(f"TensorFlow Library: {version('tensorflow')}")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,9 @@ class RestServer:
             raise ServingError(
                 f"REST cannot listen on port {port}: {error.strerror}", "UNAVAILABLE"
             ) from error
-        self._thread = threading.Thread(target=self._server.serve_forever, name="rest", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="rest", daemon=True
+        )
 
     def start(self) -> None:
         self._thread.start()

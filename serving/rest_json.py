@@ -197,7 +197,7 @@ def _tensor(value: Any, info: Any, rows: bool = False) -> np.ndarray:
             return array.astype(dtype)
     flat: list[Any] = []
     _walk(value, 0, shape, dtype, flat, rows)
-    array = np.empty(len(flat), dtype if dtype is not np.object_ else object)
+    array = np.empty(len(flat), dtype)
     array[:] = flat
     return array.reshape(shape)
 
@@ -259,7 +259,7 @@ def _leaf(value: Any, dtype: Any) -> Any:
     wrong = _invalid(
         f"JSON Value: {_text(value)} Type: {_kind(value)} is not of expected type: {_name(dtype)}"
     )
-    if dtype is np.object_:
+    if dtype is object:
         if _is_base64(value):
             return decode_base64(value)
         if isinstance(value, dict):
@@ -374,7 +374,7 @@ def _kind(value: Any) -> str:
 
 def _name(dtype: Any) -> str:
     name = str(tf.dtypes.as_dtype(dtype).name)
-    return {"float32": "float", "float64": "double"}.get(name, name)
+    return {"float16": "half", "float32": "float", "float64": "double"}.get(name, name)
 
 
 def _text(value: Any) -> str:

@@ -31,8 +31,8 @@ _MODEL_BUFFERS, _MODEL_METADATA, _METADATA_FIELD_NAME, _METADATA_FIELD_BUFFER, _
 class TFLiteServable(Servable):
     """Interpreters in a pool: each runs one request at a time.
 
-    The signatures are the first that exist of: those that TensorFlow Lite's signature tool wrote into
-    the metadata; the file's own; `serving_default` over the names of the graph's inputs and outputs.
+    The signatures are the first that exist of: those that TensorFlow Lite's signature tool wrote
+    into the metadata; the file's own; `serving_default` over the names of the graph's tensors.
 
     Args:
         interpreters: how many requests may run at once.
