@@ -61,7 +61,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     write_deployment("compose", folder / "export", out)
     models = out / "config/models.config"
     models.write_text(models.read_text().replace('"/models', f'"{out}/models'))
-    flags = yaml.safe_load((out / "compose.batching.yaml").read_text())["services"]["serving"]
+    flags = yaml.safe_load((out / "compose.yaml").read_text())["services"]["serving"]
     here = [flag.replace("=/config", f"={out}/config") for flag in flags["command"]]
     with running_server(folder / "log", *here) as server:
         yield server
