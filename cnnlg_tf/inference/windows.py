@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 CELL = 16  # holes are grouped on a grid of this many pixels
-SIZE_STEP = 64  # window sides are multiples of it where the photo allows: few shapes to plan for
-MIN_CONTEXT = 64
-MAX_CONTEXT = 128
+SIZE_STEP = 32  # window sides are multiples of it where the photo allows: few shapes to plan for
+CONTEXT = 0.75  # known pixels around a window's core, in the hole's local thickness,
+MIN_CONTEXT = 48  # but at least these
+MAX_CONTEXT = 128  # and at most these
 
 
 class Box(NamedTuple):
@@ -125,7 +126,12 @@ def plan_windows(part: np.ndarray, side: int) -> list[Window]:
     for cell_box, label in _component_boxes(labels):
         for core_cells in _cut(cell_box, labels, label, side // 2 // CELL):
             core = core_cells.scaled(CELL).clipped(height, width)
-            windows.append(Window(core, _with_context(core, height, width, side)))
+            depth = cv2.distanceTransform(part[core.slices].astype(np.uint8), cv2.DIST_L2, 3)
+            thickness = 2.0 * min(float(depth.max()), MAX_CONTEXT)
+            context = min(max(int(CONTEXT * thickness), MIN_CONTEXT), MAX_CONTEXT)
+            top, bottom = _widen(core.top, core.bottom, context, height, side)
+            left, right = _widen(core.left, core.right, context, width, side)
+            windows.append(Window(core, Box(top, left, bottom, right)))
     return windows
 
 
@@ -169,14 +175,6 @@ def _cut(box: Box, labels: np.ndarray, label: int, longest: int) -> Iterator[Box
 def _edges(start: int, stop: int, longest: int) -> list[int]:
     parts = -(-(stop - start) // longest)
     return [start + (stop - start) * i // parts for i in range(parts + 1)]
-
-
-def _with_context(core: Box, height: int, width: int, side: int) -> Box:
-    extent = max(core.bottom - core.top, core.right - core.left)
-    context = min(max(extent, MIN_CONTEXT), MAX_CONTEXT)
-    top, bottom = _widen(core.top, core.bottom, context, height, side)
-    left, right = _widen(core.left, core.right, context, width, side)
-    return Box(top, left, bottom, right)
 
 
 def _widen(start: int, stop: int, context: int, length: int, side: int) -> tuple[int, int]:

@@ -83,7 +83,7 @@ def test_windows_cover_the_part(seed: int) -> None:
         assert box == box.clipped(600, 800)
         height, width = box.bottom - box.top, box.right - box.left
         assert height <= 256 and width <= 256
-        assert height % 64 == 0 and width % 64 == 0
+        assert height % 32 == 0 and width % 32 == 0
     assert np.all(covered[part > 0])
 
 
