@@ -151,6 +151,27 @@ def experiment(name: str, out: str, overrides: tuple[str, ...]) -> None:
 
 
 @main.command()
+@click.argument("model", required=False, type=click.Path())
+@click.option(
+    "--format",
+    "format_",
+    required=True,
+    type=click.Choice(["saved_model"]),
+    help="What to make.",
+)
+@click.option("-o", "--out", required=True, type=click.Path(), help="Folder for the export.")
+def export(model: str | None, format_: str, out: str, **options: Any) -> None:
+    """Export MODEL (default: the shipped one) to a production format and prove its parity."""
+    import cnnlg_tf
+    from cnnlg_tf.startup import start_tensorflow
+
+    start_tensorflow()
+    from cnnlg_tf.export.saved_model import export_saved_model
+
+    click.echo(f"wrote {export_saved_model(cnnlg_tf.load(model), out)}")
+
+
+@main.command()
 @click.argument("photos", type=click.Path())
 @click.option("-o", "--out", required=True, type=click.Path(), help="Folder for the shards.")
 @click.option("--shards", default=1, show_default=True, help="How many files to write.")

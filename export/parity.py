@@ -1,0 +1,122 @@
+"""Parity: an export must give the pixels that the Keras model gives. Bars, and the check that ends every export."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnlg_tf.errors import ExportError
+
+if TYPE_CHECKING:
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+Runner = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+MAX_DIFFERENCE = {"fp32": 1e-3}
+"""Largest difference anywhere, in units of full scale."""
+MIN_PSNR = {"fp16": 45.0, "int8": 32.0}
+"""Least PSNR against the Keras model over the hole's pixels, in dB."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far an export's repairs lie from the model's, over all pixels of all cases.
+
+    max_abs and mean_abs: of `repaired`, full scale = 1; hole_psnr: dB over the hole's pixels; uncertainty_max_abs: of
+    `uncertainty`; known_exact: known pixels came back bit for bit.
+    """
+
+    max_abs: float
+    mean_abs: float
+    hole_psnr: float
+    uncertainty_max_abs: float
+    known_exact: bool
+
+    def loss(self, precision: str) -> str | None:
+        """What misses the bar of this precision, in words; None when nothing does."""
+        if not self.known_exact:
+            return "known pixels must come back bit for bit. Received: changed pixels"
+        bar = MAX_DIFFERENCE.get(precision)
+        if bar is not None and not self.max_abs <= bar:
+            return f"{precision} must differ by at most {bar:g} of full scale. Received: {self.max_abs:.3g}"
+        least = MIN_PSNR.get(precision)
+        if least is not None and not self.hole_psnr >= least:
+            return f"{precision} must reach {least:g} dB in the hole. Received: {self.hole_psnr:.1f} dB"
+        return None
+
+
+def compare(
+    expected: tuple[np.ndarray, np.ndarray],
+    received: tuple[np.ndarray, np.ndarray],
+    image: np.ndarray,
+    mask: np.ndarray,
+) -> Difference:
+    """Measure one batch. A NaN makes every figure NaN or infinitely bad, so that it meets no bar."""
+    gap = np.abs(received[0].astype(np.float64) - expected[0])
+    hole = np.broadcast_to(mask > 0.5, gap.shape)
+    error = float(np.mean(gap[hole] ** 2)) if hole.any() else 0.0
+    return Difference(
+        max_abs=float(gap.max()),
+        mean_abs=float(gap.mean()),
+        hole_psnr=psnr(error),
+        uncertainty_max_abs=float(np.abs(received[1].astype(np.float64) - expected[1]).max()),
+        known_exact=bool(np.array_equal(received[0][~hole], image[~hole])),
+    )
+
+
+def psnr(mean_square_error: float) -> float:
+    """Decibels below full scale; 200 stands for "the same to float64's eye"."""
+    return 200.0 if mean_square_error == 0 else -10.0 * float(np.log10(mean_square_error))
+
+
+def worst(differences: list[Difference]) -> Difference:
+    """The worst figure of each kind (the mean of the means); NaN counts as worst."""
+    return Difference(
+        max_abs=float(np.max([d.max_abs for d in differences])),
+        mean_abs=float(np.mean([d.mean_abs for d in differences])),
+        hole_psnr=float(np.min([d.hole_psnr for d in differences])),
+        uncertainty_max_abs=float(np.max([d.uncertainty_max_abs for d in differences])),
+        known_exact=all(d.known_exact for d in differences),
+    )
+
+
+def check(
+    model: "CNNLG",
+    runner: Runner,
+    precision: str,
+    *,
+    allow_loss: bool = False,
+    shapes: tuple[tuple[int, int, int], ...] = ((1, 64, 80), (2, 112, 72)),
+) -> dict[str, Any]:
+    """Compare an export with its model on drawn photos of two sizes and two batch sizes; the figures for its manifest.
+
+    Args:
+        shapes: (batch, height, width) of each case; one is no multiple of 16.
+
+    Raises:
+        ExportError: the bar of `precision` is missed and `allow_loss` is false.
+    """
+    differences = []
+    for seed, shape in enumerate(shapes):
+        image, mask = drawn_case(*shape, seed=seed)
+        expected = tuple(x.numpy() for x in model.repair(image, mask))
+        differences.append(compare((expected[0], expected[1]), runner(image, mask), image, mask))
+    result = worst(differences)
+    loss = result.loss(precision)
+    if loss and not allow_loss:
+        raise ExportError(f"the export does not give the model's pixels: {loss}")
+    return {**asdict(result), "cases": [list(shape) for shape in shapes], "meets_bar": loss is None}
+
+
+def drawn_case(batch: int, height: int, width: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Smooth pictures with grain on the 8-bit grid, and a box and a stroke missing: float32 image and mask."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width]
+    phase = rng.uniform(0.0, 6.28, (batch, 1, 1, 3))
+    waves = np.sin(x[None, ..., None] / 9.0 + phase) + np.cos(y[None, ..., None] / 7.0 - phase)
+    image = np.clip(0.5 + 0.2 * waves + rng.normal(0.0, 0.02, waves.shape), 0.0, 1.0)
+    mask = np.zeros((batch, height, width, 1), np.float32)
+    mask[:, height // 3 : height // 2, width // 3 : 2 * width // 3] = 1.0
+    mask[:, height // 8 : height // 2, width // 8 : width // 8 + 3] = 1.0
+    return (np.round(255.0 * image) / 255.0).astype(np.float32), mask

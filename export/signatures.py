@@ -1,0 +1,137 @@
+"""What every export takes and gives: tensor names, shapes and types, and the functions behind them.
+
+Each exporter starts from `serving_functions`, so that all formats agree on names and meaning. Images are float32 RGB in
+[0, 1]; masks are float32 with 1 = missing; batch, height and width are free.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+Shape = tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One argument or result: its element type and its shape, free sizes by name."""
+
+    dtype: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The arguments and results of one exported function, in order."""
+
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+
+    def describe(self) -> dict[str, dict[str, str]]:
+        """Plain values for a manifest, like {"inputs": {"image": "float32 [batch, height, width, 3]"}}."""
+        return {
+            side: {
+                name: f"{t.dtype} [{', '.join(map(str, t.shape))}]" for name, t in tensors.items()
+            }
+            for side, tensors in (("inputs", self.inputs), ("outputs", self.outputs))
+        }
+
+
+IMAGE = Tensor("float32", ("batch", "height", "width", 3))
+MAP = Tensor("float32", ("batch", "height", "width", 1))
+ENCODED = Tensor("string", ("batch",))
+
+DEFAULT = "serving_default"
+SIGNATURES = {
+    DEFAULT: Signature({"image": IMAGE, "mask": MAP}, {"repaired": IMAGE, "uncertainty": MAP}),
+    "inpaint_bytes": Signature(
+        {"image_bytes": ENCODED, "mask_bytes": ENCODED}, {"repaired_bytes": ENCODED}
+    ),
+    "sample": Signature(
+        {
+            "image": IMAGE,
+            "mask": MAP,
+            "seed": Tensor("int32", (2,)),
+            "temperature": Tensor("float32", ()),
+        },
+        {"repaired": IMAGE},
+    ),
+    "find_damage": Signature({"image": IMAGE}, {"mask_probability": MAP, "mask": MAP}),
+}
+
+
+def available(model: "CNNLG") -> list[str]:
+    """Names of the signatures that this model can serve: `find_damage` needs the latent guide."""
+    return [name for name in SIGNATURES if name != "find_damage" or model.latent_guide is not None]
+
+
+def serving_functions(model: "CNNLG", names: list[str] | None = None) -> dict[str, Any]:
+    """tf.functions of the named signatures (all available ones when None): tensors in, a dict of results out."""
+    import tensorflow as tf
+
+    def serving_default(image: Any, mask: Any) -> dict[str, Any]:
+        repaired, uncertainty = model.repair(image, mask)
+        return {"repaired": repaired, "uncertainty": uncertainty}
+
+    def inpaint_bytes(image_bytes: Any, mask_bytes: Any) -> dict[str, Any]:
+        return {"repaired_bytes": _repair_encoded(functions[DEFAULT], image_bytes, mask_bytes)}
+
+    def sample(image: Any, mask: Any, seed: Any, temperature: Any) -> dict[str, Any]:
+        return {"repaired": model.sample(image, mask, seed, temperature)}
+
+    def find_damage(image: Any) -> dict[str, Any]:
+        probability, mask = model.find_damage(image)
+        return {"mask_probability": probability, "mask": mask}
+
+    bodies = (serving_default, inpaint_bytes, sample, find_damage)
+    functions = {
+        body.__name__: tf.function(body, input_signature=_specs(body.__name__), autograph=False)
+        for body in bodies
+    }
+    return {name: functions[name] for name in names or available(model)}
+
+
+def _specs(name: str) -> list[Any]:
+    import tensorflow as tf
+
+    return [
+        tf.TensorSpec([None if isinstance(n, str) else n for n in t.shape], t.dtype, name=argument)
+        for argument, t in SIGNATURES[name].inputs.items()
+    ]
+
+
+def _repair_encoded(repair: Callable[..., Any], image_bytes: Any, mask_bytes: Any) -> Any:
+    """Repair photos one after another, as they may differ in size: string [batch] twice -> PNG, string [batch]."""
+    import tensorflow as tf
+
+    def repair_pair(pair: tuple[Any, Any]) -> Any:
+        image, mask = _decode(pair[0], 3), _decode(pair[1], 1)
+        same = tf.debugging.assert_equal(
+            tf.shape(mask)[:2],
+            tf.shape(image)[:2],
+            "mask_bytes must be an image as high and wide as that of image_bytes",
+        )
+        with tf.control_dependencies([same]):
+            hole = tf.cast(mask > 127, tf.float32)
+        result = repair(tf.cast(image, tf.float32)[None] / 255.0, hole[None])
+        painted = tf.cast(tf.round(255.0 * result["repaired"][0]), tf.uint8)
+        return tf.io.encode_png(tf.where(hole > 0.5, painted, image))
+
+    return tf.map_fn(
+        repair_pair,
+        (image_bytes, mask_bytes),
+        fn_output_signature=tf.TensorSpec([], tf.string),
+        parallel_iterations=1,  # one photo's memory at a time
+    )
+
+
+def _decode(contents: Any, channels: int) -> Any:
+    """uint8 [height, width, channels] of a JPEG, PNG, WebP, BMP or GIF file, told apart by its first bytes."""
+    import tensorflow as tf
+
+    # WebP and GIF files decode to colours only: ask for three channels from every format.
+    image = tf.io.decode_image(contents, channels=3, expand_animations=False)
+    image.set_shape([None, None, 3])
+    return image if channels == 3 else tf.reduce_max(image, axis=-1, keepdims=True)
