@@ -11,15 +11,15 @@ import tensorflow as tf
 
 def shift(x: tf.Tensor, distance: int, axis: int) -> tf.Tensor:
     """Move `x` by `distance` places along `axis` (negative: backwards); zeros come in. The shape stays."""
+    if distance == 0:
+        return x
     paddings = [[0, 0]] * x.shape.rank
-    begin, end = [slice(None)] * x.shape.rank, [slice(None)] * x.shape.rank
-    if distance >= 0:
-        paddings[axis] = [distance, 0]
-        begin[axis] = slice(0, tf.shape(x)[axis] if x.shape[axis] is None else x.shape[axis])
-        return tf.pad(x, paddings)[tuple(begin)]
-    paddings[axis] = [0, -distance]
-    end[axis] = slice(-distance, None)
-    return tf.pad(x, paddings)[tuple(end)]
+    kept = [slice(None)] * x.shape.rank
+    paddings[axis] = [max(distance, 0), max(-distance, 0)]
+    kept[axis] = (
+        slice(None, -distance) if distance > 0 else slice(-distance, None)
+    )  # static: exports well
+    return tf.pad(x, paddings)[tuple(kept)]
 
 
 def linear_recurrence(
