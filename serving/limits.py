@@ -3,7 +3,6 @@
 import io
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,7 +116,7 @@ def check_images(values: np.ndarray, name: str, limits: Limits) -> None:
 def _pixels(encoded: bytes) -> int:
     """width x height x frames as declared; 0 for an unreadable header (the model will say so)."""
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(encoded)) as image:
+        with Image.open(io.BytesIO(encoded)) as image:
             return int(image.width * image.height * getattr(image, "n_frames", 1))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return 2**63

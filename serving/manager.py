@@ -265,7 +265,7 @@ class ModelManager:
             pending = [
                 (name, number, version)
                 for name, versions in self._models.items()
-                for number, version in versions.items()
+                for number, version in sorted(versions.items(), reverse=True)  # newest first
                 if version.state in (START, LOADING) and version.aspired
             ]
         now = time.monotonic()

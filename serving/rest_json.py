@@ -348,7 +348,7 @@ def _json_values(name: str, array: np.ndarray) -> Any:
     if array.dtype == np.float32:
         # The shortest decimal that gives the same float32: 0.2, not 0.20000000298023224.
         return array.astype("U").astype(np.float64).tolist()
-    if array.dtype.kind not in "fiub":
+    if array.dtype.type not in (*_FLOATS, *_INTEGERS, np.bool_):
         raise _invalid(f"Failed to write JSON value for tensor type: {_name(array.dtype.type)}")
     return array.tolist()
 
