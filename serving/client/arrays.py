@@ -46,12 +46,13 @@ def sample_inputs(image: Any, mask: Any, seed: int, temperature: float) -> dict[
 
 def as_repair(image: Any, outputs: Arrays) -> Repair:
     """Outputs of `serving_default`, batched as `image` was."""
-    return Repair(like(image, outputs["repaired"]), like(image, outputs["uncertainty"]))
+    return Repair(as_output(image, outputs, "repaired"), as_output(image, outputs, "uncertainty"))
 
 
 def as_damage(image: Any, outputs: Arrays) -> Damage:
     """Outputs of `find_damage`, batched as `image` was."""
-    return Damage(like(image, outputs["mask_probability"]), like(image, outputs["mask"]))
+    probability = as_output(image, outputs, "mask_probability")
+    return Damage(probability, as_output(image, outputs, "mask"))
 
 
 def photo_batch(image: Any) -> Array:
@@ -108,9 +109,28 @@ def seed_pair(seed: int) -> Array:
     return np.array([seed % _HALF, seed // _HALF], np.uint32).view(np.int32)
 
 
-def like(image: Any, batch: Array) -> Array:
-    """A result without its batch axis when `image` came without one."""
+def as_output(image: Any, outputs: Arrays, name: str) -> Array:
+    """One output, without its batch axis when `image` came without one.
+
+    Raises:
+        ServingError: the reply lacks it, as that of another model would.
+    """
+    batch = _found(outputs, name)
     return batch[0] if np.ndim(image) == 3 else batch
+
+
+def as_bytes(outputs: Arrays) -> bytes:
+    """The only photo in the outputs of `inpaint_bytes`. Raises ServingError when there is none."""
+    return bytes(_found(outputs, "repaired_bytes")[0])
+
+
+def _found(outputs: Arrays, name: str) -> Array:
+    if name not in outputs or outputs[name].ndim == 0 or len(outputs[name]) == 0:
+        shapes = {key: list(value.shape) for key, value in outputs.items()}
+        raise ServingError(
+            f"the reply must hold a batch of {name!r}. Received: {shapes}", "INTERNAL"
+        )
+    return outputs[name]
 
 
 def _unit_floats(value: Any, name: str, error: type[ImageError] | type[MaskError]) -> Array:

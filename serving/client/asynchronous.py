@@ -49,12 +49,12 @@ class AsyncClient(BaseClient):
     async def repair_bytes(self, photo: bytes, mask: bytes) -> bytes:
         """See Client.repair_bytes."""
         outputs = await self.predict(arrays.bytes_inputs(photo, mask), "inpaint_bytes")
-        return bytes(outputs["repaired_bytes"][0])
+        return arrays.as_bytes(outputs)
 
     async def sample(self, image: Any, mask: Any, seed: int, temperature: float = 1.0) -> Array:
         """See Client.sample."""
         inputs = arrays.sample_inputs(image, mask, seed, temperature)
-        return arrays.like(image, (await self.predict(inputs, "sample"))["repaired"])
+        return arrays.as_output(image, await self.predict(inputs, "sample"), "repaired")
 
     async def find_damage(self, image: Any) -> Damage:
         """See Client.find_damage."""

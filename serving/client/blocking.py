@@ -64,7 +64,7 @@ class Client(BaseClient):
             A PNG, so that known pixels are exactly what the server decoded.
         """
         outputs = self.predict(arrays.bytes_inputs(photo, mask), "inpaint_bytes")
-        return bytes(outputs["repaired_bytes"][0])
+        return arrays.as_bytes(outputs)
 
     def sample(self, image: Any, mask: Any, seed: int, temperature: float = 1.0) -> Array:
         """One of the possible repairs; arrays as in `repair`.
@@ -72,7 +72,7 @@ class Client(BaseClient):
         The same seed in [0, 2**64) gives the same one; temperature 0 the likeliest.
         """
         inputs = arrays.sample_inputs(image, mask, seed, temperature)
-        return arrays.like(image, self.predict(inputs, "sample")["repaired"])
+        return arrays.as_output(image, self.predict(inputs, "sample"), "repaired")
 
     def find_damage(self, image: Any) -> Damage:
         """Where a photo looks damaged. `image` as in `repair`."""

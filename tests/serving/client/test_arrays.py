@@ -65,3 +65,13 @@ def test_seeds_keep_all_their_bits() -> None:
     for seed in (-1, 2**64):
         with pytest.raises(ServingError, match=f"from 0 to .* Received: {seed}"):
             arrays.seed_pair(seed)
+
+
+@pytest.mark.parametrize(
+    "outputs", [{}, {"repaired": np.zeros(())}, {"repaired": np.zeros((0, 4))}]
+)
+def test_replies_of_another_model_are_refused(outputs: dict[str, np.ndarray]) -> None:
+    with pytest.raises(ServingError, match="must hold a batch of 'repaired'. Received: {"):
+        arrays.as_repair(np.zeros((4, 4, 3)), outputs)
+    with pytest.raises(ServingError, match="must hold a batch of 'repaired_bytes'"):
+        arrays.as_bytes(outputs)
