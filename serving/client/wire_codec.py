@@ -48,25 +48,24 @@ _STATES: dict[int, str] = {number: name for name, number in wire.ModelVersionSta
 _DTYPES: dict[int, str] = {number: name for name, number in wire.DataType.items()}
 
 
-def encode_tensor(array: Array, dtype: str) -> Any:
-    """A TensorProto of `array`, whose numpy dtype is that of `dtype`.
+def write_tensor(tensor: Any, array: Array, dtype: str) -> None:
+    """Fill an empty TensorProto with `array`, whose numpy dtype is that of `dtype`.
 
     Laid out as TensorFlow's own make_tensor_proto does (raw bytes where there is more than one
     number, else the typed field), so that the bytes on the wire are the same.
     """
-    tensor = wire.TensorProto(dtype=wire.DataType.Value(dtype))
+    tensor.dtype = wire.DataType.Value(dtype)
     for size in array.shape:
         tensor.tensor_shape.dim.add(size=size)
     tensor.tensor_shape.SetInParent()
     if array.size > 1 and dtype not in _NEVER_RAW:
         tensor.tensor_content = array.tobytes()
-        return tensor
+        return
     values = array.view(np.uint16) if dtype == "DT_HALF" else array
     getattr(tensor, _FIELDS[dtype]).extend(values.ravel().tolist())
-    return tensor
 
 
-def decode_tensor(tensor: Any) -> Array:
+def read_tensor(tensor: Any) -> Array:
     """The array in a TensorProto.
 
     It is held as raw bytes or in a typed field, whose last value stands for all that would follow.
@@ -78,14 +77,15 @@ def decode_tensor(tensor: Any) -> Array:
     target = numpy_dtype(dtype)
     shape = tuple(dim.size for dim in tensor.tensor_shape.dim)
     count = int(np.prod(shape, dtype=np.int64))
-    if tensor.tensor_content:
-        if len(tensor.tensor_content) != count * target.itemsize or dtype == "DT_STRING":
+    content = tensor.tensor_content  # a copy each time it is read
+    if content:
+        if len(content) != count * target.itemsize or dtype == "DT_STRING":
             raise ServingError(
                 f"a {dtype} tensor of shape {list(shape)} must hold {count * target.itemsize} "
-                f"bytes. Received: {len(tensor.tensor_content)}",
+                f"bytes. Received: {len(content)}",
                 "INTERNAL",
             )
-        return np.frombuffer(tensor.tensor_content, target).reshape(shape)
+        return np.frombuffer(content, target).reshape(shape).copy()
     values = getattr(tensor, _FIELDS[dtype])
     if len(values) > count:
         raise ServingError(
@@ -115,13 +115,13 @@ def predict_request(model: ModelRef, signature: str, inputs: Arrays, specs: Sign
     """A PredictRequest of inputs that `specs.cast` has made."""
     request = wire.PredictRequest(model_spec=model_spec(model, signature))
     for name, array in inputs.items():
-        request.inputs[name].CopyFrom(encode_tensor(array, specs.inputs[name].dtype))
+        write_tensor(request.inputs[name], array, specs.inputs[name].dtype)
     return request
 
 
 def predict_reply(reply: Any) -> Arrays:
     """The arrays of a PredictResponse."""
-    return {name: decode_tensor(tensor) for name, tensor in reply.outputs.items()}
+    return {name: read_tensor(tensor) for name, tensor in reply.outputs.items()}
 
 
 def metadata_request(model: ModelRef) -> Any:
