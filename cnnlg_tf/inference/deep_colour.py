@@ -1,8 +1,7 @@
-"""16-bit photos in PNG and TIFF files, which Pillow reads as 8 bits where they have colour."""
+"""16-bit photos of PNG and TIFF files, which Pillow reads as 8 bits where they have colour."""
 
 import struct
 import zlib
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -45,41 +44,8 @@ def decode(data: bytes, image: Image.Image) -> tuple[np.ndarray, np.ndarray | No
     return rgb, layers[..., 3].copy() if layers.shape[-1] == 4 else None
 
 
-def encode(
-    layers: np.ndarray,
-    form: Literal["PNG", "TIFF", "JPEG", "WEBP"],
-    icc_profile: bytes | None,
-    exif: bytes | None,
-) -> bytes:
-    """A PNG or TIFF file of uint16 [h, w, c]: grey (c = 1), RGB (3) or RGBA (4)."""
-    if form == "PNG":
-        return _encode_png(layers, icc_profile, exif)
-    return _encode_tiff(layers, icc_profile, exif)
-
-
-def _encode_png(layers: np.ndarray, icc_profile: bytes | None, exif: bytes | None) -> bytes:
-    height, width, channels = layers.shape
-    colour_type = {1: 0, 3: 2, 4: 6}[channels]
-    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
-    rows = layers.astype(">u2").view(np.uint8).reshape(height, -1)
-    up = np.empty((height, rows.shape[1] + 1), np.uint8)  # filter 2: each row minus the one above
-    up[:, 0] = 2
-    up[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=up[1:, 1:])
-    chunks = [_chunk(b"IHDR", header)]
-    if icc_profile:
-        chunks.append(_chunk(b"iCCP", b"icc\0\0" + zlib.compress(icc_profile)))
-    if exif:
-        chunks.append(_chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")))
-    chunks += [_chunk(b"IDAT", zlib.compress(up.tobytes(), 2)), _chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def _encode_tiff(layers: np.ndarray, icc_profile: bytes | None, exif: bytes | None) -> bytes:
+def encode_tiff(layers: np.ndarray, icc_profile: bytes | None, exif: bytes | None) -> bytes:
+    """A TIFF file of uint16 [h, w, c]: grey (c = 1), RGB (3) or RGBA (4)."""
     height, width, channels = layers.shape
     strip = zlib.compress(layers.astype("<u2").tobytes(), 2)
     tags = ImageFileDirectory_v2()

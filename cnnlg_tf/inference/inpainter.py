@@ -287,8 +287,10 @@ def _paint_thick(
     smooth = full_detail.enlarge(low_filled, scale)
     wanted_low = any_pool(np.pad(wanted, padding), scale)
     matches = full_detail.match_blocks(low_filled, share > 0.999, wanted_low)
-    residuals = full_detail.copy_residuals(image, smooth, matches, scale)
-    filled = np.clip(smooth + min(detail, 1.0) * residuals, 0.0, 1.0)
+    filled = full_detail.copy_residuals(image, smooth, matches, scale)
+    filled *= min(detail, 1.0)
+    filled += smooth
+    np.clip(filled, 0.0, 1.0, out=filled)
     spread = np.clip(full_detail.enlarge(low_spread, scale), 0.0, 1.0)
     return filled[:height, :width], spread[:height, :width]
 

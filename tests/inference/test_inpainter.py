@@ -41,7 +41,7 @@ def test_known_pixels_are_exact_in_every_type(mean_fill: Any, dtype: Any) -> Non
     assert np.allclose(result.uncertainty, 0.25 * hole)
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (17, 1300), (900, 700)])
+@pytest.mark.parametrize("shape", [(16, 16), (17, 1300), (600, 560)])
 @pytest.mark.parametrize("kind", ["thin", "thick", "all but one", "all"])
 def test_any_size_and_hole(mean_fill: Any, shape: tuple[int, int], kind: str) -> None:
     photo = rough(*shape)
@@ -58,12 +58,12 @@ def test_any_size_and_hole(mean_fill: Any, shape: tuple[int, int], kind: str) ->
 
 
 def test_the_network_sees_the_hole_and_not_the_photo(mean_fill: Any) -> None:
-    photo, mask = rough(1500, 2000), np.zeros((1500, 2000), np.uint8)
+    photo, mask = rough(1000, 1200), np.zeros((1000, 1200), np.uint8)
     mask[700:720, 900:930] = 255
     Inpainter(mean_fill).repair(photo, mask)
     assert len(mean_fill.seen) == 1
     assert max(mean_fill.seen[0]) <= 192
-    mask[200:1200, 300:1300] = 255
+    mask[200:700, 300:900] = 255
     Inpainter(mean_fill).repair(photo, mask)
     assert all(max(seen) <= 512 for seen in mean_fill.seen)
 
