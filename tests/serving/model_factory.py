@@ -145,6 +145,17 @@ def save_kinds(folder: Path) -> None:
     )
 
 
+def save_heavy(folder: Path) -> None:
+    """y = x + w[0], where w takes 40 MB."""
+    model = tf.Module()
+    model.weights = tf.Variable(tf.random.normal([10_000_000]))
+    model.add = tf.function(
+        lambda x: {"y": x + model.weights[0]},
+        input_signature=[tf.TensorSpec([None], tf.float32, "x")],
+    )
+    tf.saved_model.save(model, str(folder), signatures=model.add)
+
+
 def save_tflite(folder: Path) -> None:
     """y = x / 2 + 2 as TensorFlow Lite, with a signature of its own."""
     folder.mkdir(parents=True)
