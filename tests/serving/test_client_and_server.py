@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from PIL import Image
 from cnnlg_tf.cli import main
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.serving import AsyncClient, Client
-from cnnlg_tf.serving.deployment import write_deployment
-from tests.serving.servers import Server, running_server
+from cnnlg_tf.serving.deployment import TEMPLATES, write_deployment
+from tests.serving.servers import Server, free_port, running_server
 
 
 def save_model(folder: Path) -> None:
@@ -77,6 +78,16 @@ def png(array: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(array).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def test_health_check_of_compose(deployed: Server) -> None:
+    compose = yaml.safe_load((TEMPLATES / "compose/compose.yaml").read_text())
+    _, *shell, script = compose["services"]["serving"]["healthcheck"]["test"]
+    here = script.replace("/8501", f"/{deployed.rest_port}")
+    assert subprocess.run([*shell, here], timeout=30).returncode == 0
+    for broken in (here.replace("cnnlg", "nobody"), script.replace("8501", str(free_port()))):
+        done = subprocess.run([*shell, broken], timeout=30, capture_output=True)
+        assert done.returncode != 0
 
 
 def test_every_signature(address: str, photo: np.ndarray, mask: np.ndarray) -> None:
