@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cnnlg_tf.config import ModelConfig, parse_config
+from cnnlg_tf.config import Config, ModelConfig, parse_config
 from cnnlg_tf.errors import CheckpointError, ConfigError
 from cnnlg_tf.files import atomic_path
 
@@ -82,9 +82,14 @@ def read_about(folder: Path) -> dict[str, Any]:
 
 def read_model_config(folder: Path) -> ModelConfig:
     """The architecture that a checkpoint was made with."""
+    return read_config(folder).model
+
+
+def read_config(folder: Path) -> Config:
+    """The configuration that a checkpoint was made with."""
     try:
         tree = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
-        return parse_config(tree, str(folder / CONFIG)).model
+        return parse_config(tree, str(folder / CONFIG))
     except (OSError, yaml.YAMLError, ConfigError, UnicodeDecodeError) as error:
         raise CheckpointError(
             f"{folder / CONFIG} is missing, damaged or of another version: {error}"

@@ -293,6 +293,27 @@ def serve(export_dir: str, port: int, rest_port: int, name: str, batching: bool)
     serve_export(export_dir, name=name, port=port, rest_port=rest_port, batching=batching)
 
 
+@main.command()
+@click.option("--config", required=True, type=click.Path(), help="YAML; see configs/base.yaml.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Over the file's.")
+@click.option("-o", "--out", required=True, type=click.Path(), help="The run's folder.")
+@click.option("--devices", help="Such as GPU:0,GPU:1.  [default: all GPUs, or the CPU]")
+def train(config: str, overrides: tuple[str, ...], out: str, devices: str | None) -> None:
+    """Train a model in folder OUT, or go on where a run in it stopped.
+
+    OUT gets checkpoints, metrics.jsonl, TensorBoard logs and before/after pictures. `--set` takes
+    dotted keys and YAML values: train.seed=1, train.phases.0.steps=100.
+    """
+    from cnnlg_tf.config import load_config
+    from cnnlg_tf.training.run import summarise
+    from cnnlg_tf.training.run import train as run
+
+    checkpoint = run(
+        load_config(config, list(overrides)), out, devices=_split(devices) if devices else None
+    )
+    click.echo(summarise(checkpoint))
+
+
 def _split(names: str) -> list[Any]:
     return [name.strip() for name in names.split(",") if name.strip()]
 

@@ -241,6 +241,29 @@ def dump_config(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 
 
+def changed_keys(old: Section, new: Section) -> list[str]:
+    """Dotted keys whose values differ, such as ["train.phases.0.batch_size"]."""
+    before, after = (_flatten(section.model_dump(mode="json"), "") for section in (old, new))
+    return [key for key in {**before, **after} if before.get(key, ...) != after.get(key, ...)]
+
+
+def _flatten(node: Any, path: str) -> dict[str, Any]:
+    children = (
+        node.items()
+        if isinstance(node, dict)
+        else enumerate(node)
+        if isinstance(node, list) and any(isinstance(item, dict) for item in node)
+        else None
+    )
+    if children is None:
+        return {path: node}
+    return {
+        leaf: value
+        for key, child in children
+        for leaf, value in _flatten(child, f"{path}.{key}" if path else str(key)).items()
+    }
+
+
 def _describe(item: Any) -> str:
     key = ".".join(str(part) for part in item["loc"]) or "configuration"
     if item["type"] == "extra_forbidden":

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypedDict
@@ -111,7 +110,9 @@ class TrainingData:
             "damaged": tf.TensorSpec((size, crop, crop, 3), tf.uint8),
             "blind": tf.TensorSpec((size, 1), tf.float32),
         }
-        return tf.data.Dataset.from_generator(lambda: batches, output_signature=signature).prefetch(2)
+        return tf.data.Dataset.from_generator(lambda: batches, output_signature=signature).prefetch(
+            2
+        )
 
     def _index(self, position: int) -> int:
         """The image at `position` of the endless row of epochs."""
@@ -143,7 +144,8 @@ class TrainingData:
 class Prefetcher:
     """Iterator over batches in the order of their steps; `workers` threads make up to 8 ahead.
 
-    Close it, or use it in a `with` statement, to stop its threads.
+    Close it, or use it in a `with` statement, to stop its threads. `handed` holds when the latest
+    batches were handed over (time.perf_counter), for a consumer that compares it with its own needs.
     """
 
     def __init__(
@@ -154,16 +156,7 @@ class Prefetcher:
         self._stop_step = stop_step
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="cnnlg-data")
         self._ahead: deque[Future[Batch]] = deque()
-        self._waited = 0.0
-        self._since: float | None = None
-        self._until = 0.0
-
-    @property
-    def wait_share(self) -> float:
-        """Share of time, from the first batch to the latest, that the consumer waited, 0 to 1."""
-        if self._since is None or self._until <= self._since:
-            return 0.0
-        return self._waited / (self._until - self._since)
+        self.handed: deque[float] = deque(maxlen=4 * _DEPTH)
 
     def __iter__(self) -> Self:
         return self
@@ -175,13 +168,8 @@ class Prefetcher:
         if not self._ahead:
             self.close()
             raise StopIteration
-        began = time.perf_counter()
         batch = self._ahead.popleft().result()
-        self._until = time.perf_counter()
-        if self._since is None:
-            self._since = self._until
-        else:
-            self._waited += self._until - began
+        self.handed.append(time.perf_counter())
         return batch
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 Both are made of shifts, products and sums over a window, so that they export with the rest of the model.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -64,7 +65,7 @@ class MaskRefiner(keras.layers.Layer):
         difference = tf.reduce_sum(tf.square(image - move(image, -y, -x)), axis=-1, keepdims=True)
         near = float(y * y + x * x) / (2.0 * (0.5 * self.config.radius) ** 2)
         appearance = tf.exp(-difference / (2.0 * 0.08**2) - near)
-        smoothness = tf.exp(tf.constant(-2.0 * near))
+        smoothness = math.exp(-2.0 * near)
         return inside * (appearance + 0.3 * smoothness)
 
     def _maxent(self, logits: tf.Tensor) -> tf.Tensor:

@@ -147,7 +147,9 @@ class Decoder(keras.Model):
         x = _run(self.decode_half, x)
         parameters = tf.nn.depth_to_space(self.head(self.activation(x)), 2)  # [b, h, w, 10 k]
         pixels = likelihood.unpack(
-            tf.cast(parameters, tf.float32), self.config.mixtures, context.filled
+            tf.cast(parameters, tf.float32),
+            self.config.mixtures,
+            tf.cast(context.filled, tf.float32),
         )
         return Decoded(pixels, tf.cast(coarse, tf.float32))
 

@@ -12,47 +12,56 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlg_tf.checkpoint import list_checkpoints, save_checkpoint
-from cnnlg_tf.config import Config, PhaseConfig, dump_config
+from cnnlg_tf.config import Config, dump_config
 from cnnlg_tf.data.pipeline import Prefetcher, TrainingData
 from cnnlg_tf.errors import TrainingError
 from cnnlg_tf.training.distribution import is_chief
+from cnnlg_tf.training.input_wait import InputWait
+from cnnlg_tf.training.stage import Stage
 from cnnlg_tf.training.state import averaged_weights, collect_state
-from cnnlg_tf.training.trainable import TrainableCNNLG
 
 KEPT_CHECKPOINTS = 2
 
 
 def make_callbacks(
-    model: TrainableCNNLG,
     config: Config,
-    phase: PhaseConfig,
+    stage: Stage,
     run: Path,
-    global_step: int,
     data: TrainingData,
     prefetcher: Prefetcher,
     strategy: Any,
     quiet: bool,
 ) -> list[keras.callbacks.Callback]:
-    """The callbacks of one phase; only the chief writes. `global_step` is the number of steps of earlier phases."""
-    callbacks: list[keras.callbacks.Callback] = [FiniteLoss(run)]
-    if is_chief(strategy):
-        callbacks.append(Log(phase, run, global_step, config.train.log_every, prefetcher))
-        if config.train.picture_every:
-            callbacks.append(Pictures(data, run, global_step, config.train.picture_every))
-        callbacks.append(Checkpoints(config, phase, run, global_step))
-        if not quiet:
-            from cnnlg_tf.training.progress import ProgressBar
+    """The callbacks of one phase, in the order in which they act; only the chief writes."""
+    callbacks: list[keras.callbacks.Callback] = [FiniteLoss(stage, run)]
+    if not is_chief(strategy):
+        return callbacks
+    wait = InputWait(prefetcher)
+    log = Log(stage, run, config.train.log_every, wait)
+    callbacks += [wait, log]
+    if config.train.picture_every:
+        callbacks.append(Pictures(stage, run, config.train.picture_every, data))
+    callbacks.append(Checkpoints(stage, run, config, log))
+    if not quiet:
+        from cnnlg_tf.training.progress import ProgressBar
 
-            callbacks.append(ProgressBar(phase, prefetcher))
+        callbacks.append(ProgressBar(stage, wait))
     return callbacks
+
+
+def close_callbacks(callbacks: list[keras.callbacks.Callback]) -> None:
+    """Let go of files and the terminal, however training ended."""
+    for callback in callbacks:
+        if hasattr(callback, "close"):
+            callback.close()
 
 
 class FiniteLoss(keras.callbacks.Callback):
     """Stops training at the first loss that is not finite, and says which term it was."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, stage: Stage, run: Path) -> None:
         super().__init__()
-        self.run = run
+        self.stage, self.run = stage, run
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         bad = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
@@ -60,7 +69,7 @@ class FiniteLoss(keras.callbacks.Callback):
             kept = list_checkpoints(self.run)
             raise TrainingError(
                 f"the loss must be finite. Received: {', '.join(bad)} not finite at step "
-                f"{int(self.model.optimizer.iterations)} of phase {self.model.phase.name!r}; "
+                f"{self.stage.start + batch + 1} of phase {self.stage.phase.name!r}; "
                 + (
                     f"the last good checkpoint is {kept[-1]}"
                     if kept
@@ -72,61 +81,70 @@ class FiniteLoss(keras.callbacks.Callback):
 class Log(keras.callbacks.Callback):
     """Means of the losses every `every` steps to metrics.jsonl and TensorBoard."""
 
-    def __init__(
-        self, phase: PhaseConfig, run: Path, global_step: int, every: int, prefetcher: Prefetcher
-    ) -> None:
+    def __init__(self, stage: Stage, run: Path, every: int, wait: InputWait) -> None:
         super().__init__()
-        self.phase, self.run, self.global_step, self.every = phase, run, global_step, every
-        self.prefetcher = prefetcher
-        self.sums: dict[str, float] = {}
-        self.count = 0
+        self.stage, self.run, self.every, self.wait = stage, run, every, wait
+        before = stage.unlogged or {"count": 0, "sums": {}}
+        self.count: int = before["count"]
+        self.sums: dict[str, float] = dict(before["sums"])
+        self.timed = 0  # steps of this process since `began`
         self.began = time.perf_counter()
         self.writer = tf.summary.create_file_writer(str(run / "tensorboard"))
 
+    @property
+    def unlogged(self) -> dict[str, Any]:
+        """What a checkpoint must keep, so that the next line is that of an unbroken run."""
+        return {"count": self.count, "sums": self.sums}
+
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         for name, value in (logs or {}).items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.sums[name] = self.sums.get(name, 0.0) + float(value)
         self.count += 1
-        done = int(self.model.optimizer.iterations)
-        if done % self.every == 0 or done == self.phase.steps:
+        self.timed += 1
+        done = self.stage.start + batch + 1
+        if done % self.every == 0 or done == self.stage.phase.steps:
             self._write(done)
 
     def _write(self, done: int) -> None:
         now = time.perf_counter()
         values = {name: total / self.count for name, total in self.sums.items()}
-        values["images_per_second"] = self.count * self.phase.batch_size / (now - self.began)
-        values["input_wait_share"] = self.prefetcher.wait_share
-        step = self.global_step + done
+        values["images_per_second"] = self.timed * self.stage.phase.batch_size / (now - self.began)
+        values["input_wait_share"] = self.wait.share
+        step = self.stage.offset + done
         with self.writer.as_default():
             for name, value in values.items():
                 tf.summary.scalar(name, value, step=step)
         self.writer.flush()
-        line = {"step": step, "phase": self.phase.name, "phase_step": done, **values}
+        line = {"step": step, "phase": self.stage.phase.name, "phase_step": done, **values}
         with (self.run / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        self.sums, self.count, self.began = {}, 0, now
+        self.sums, self.count, self.timed, self.began = {}, 0, 0, now
+
+    def close(self) -> None:
+        self.writer.close()
 
 
 class Checkpoints(keras.callbacks.Callback):
     """A checkpoint every so many minutes and at the end; the newest two are kept."""
 
-    def __init__(self, config: Config, phase: PhaseConfig, run: Path, global_step: int) -> None:
+    def __init__(self, stage: Stage, run: Path, config: Config, log: Log) -> None:
         super().__init__()
-        self.phase, self.run, self.global_step = phase, run, global_step
+        self.stage, self.run, self.log = stage, run, log
         self.seconds = 60.0 * config.train.checkpoint_minutes
         self.text = dump_config(config)
         self.saved = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        done = int(self.model.optimizer.iterations)
-        if time.monotonic() - self.saved >= self.seconds or done == self.phase.steps:
+        done = self.stage.start + batch + 1
+        if time.monotonic() - self.saved >= self.seconds or done == self.stage.phase.steps:
             self._save(done)
             self.saved = time.monotonic()
 
     def _save(self, done: int) -> None:
-        step = self.global_step + done
+        step = self.stage.offset + done
         state = collect_state(self.model)
-        about = {"phase": self.phase.name, "phase_step": done, "step": step}
+        about = {"phase": self.stage.phase.name, "phase_step": done, "step": step}
+        about["unlogged"] = self.log.unlogged
         with averaged_weights(self.model):
             save_checkpoint(
                 self.run / f"checkpoint-{step:08d}", self.model, self.text, about, state
@@ -140,16 +158,16 @@ class Pictures(keras.callbacks.Callback):
 
     COUNT = 4
 
-    def __init__(self, data: TrainingData, run: Path, global_step: int, every: int) -> None:
+    def __init__(self, stage: Stage, run: Path, every: int, data: TrainingData) -> None:
         super().__init__()
-        self.data, self.run, self.global_step, self.every = data, run, global_step, every
+        self.stage, self.run, self.every, self.data = stage, run, every, data
         self.writer = tf.summary.create_file_writer(str(run / "tensorboard"))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        done = int(self.model.optimizer.iterations)
+        done = self.stage.start + batch + 1
         if done % self.every == 0:
             with averaged_weights(self.model):
-                self._draw(self.global_step + done)
+                self._draw(self.stage.offset + done)
 
     def _draw(self, step: int) -> None:
         batch = self.data.batch(0)
@@ -166,3 +184,6 @@ class Pictures(keras.callbacks.Callback):
         folder.mkdir(exist_ok=True)
         png = tf.io.encode_png(tf.cast(tf.round(255.0 * strip), tf.uint8))
         tf.io.write_file(str(folder / f"step-{step:08d}.png"), png)
+
+    def close(self) -> None:
+        self.writer.close()

@@ -1,6 +1,7 @@
 """One device, several GPUs of one machine, or several machines: which strategy, and how it gets its data."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -49,6 +50,30 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     if has_chief:
         return bool(resolver.task_type == "chief")
     return bool(resolver.task_type == "worker" and resolver.task_id == 0)
+
+
+def agree(strategy: tf.distribute.Strategy, step: int, run: Path) -> None:
+    """Wait until all workers of a cluster are here; they must have found the same step in the run's folder.
+
+    Raises:
+        TrainingError: a worker found another step: the folder is not shared.
+    """
+    if getattr(strategy, "cluster_resolver", None) is None:
+        return
+
+    @tf.function
+    def total() -> tf.Tensor:
+        def own() -> tf.Tensor:
+            context = tf.distribute.get_replica_context()
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.constant(float(step)))
+
+        return strategy.reduce(tf.distribute.ReduceOp.MEAN, strategy.run(own), axis=None)
+
+    mean = float(total()) / strategy.num_replicas_in_sync
+    if mean != step:
+        raise TrainingError(
+            f"all workers must share the folder {run}. Received: this worker found step {step} in it, others did not"
+        )
 
 
 def distribute(

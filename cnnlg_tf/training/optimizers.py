@@ -1,16 +1,59 @@
 """Optimisers and learning-rate schedules from the configuration."""
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 
 from cnnlg_tf.config import DiscriminatorConfig, OptimizerConfig
 
+
+class _Replicated:
+    """What Keras 3 leaves open where gradients are summed over replicas, and a moving average that warms up.
+
+    Gradients are clipped after the sum over replicas, so that several devices take the step that one would. The
+    average of the weights starts with a short memory, min(ema, (1 + t) / (10 + t)) after t steps: a fixed one would
+    keep the initial weights in the average of a short run.
+    """
+
+    def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+        return grads
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> list[tuple[Any, Any]]:
+        pairs = super()._all_reduce_sum_gradients(grads_and_vars)  # type: ignore[misc]
+        clipped = super()._clip_gradients([gradient for gradient, _ in pairs])  # type: ignore[misc]
+        return list(zip(clipped, [variable for _, variable in pairs], strict=True))
+
+    def _update_model_variables_moving_average(self, trainable_variables: list[Any]) -> None:
+        def update(distribution: Any, variables: list[Any], averages: list[Any]) -> None:
+            step = tf.cast(self.iterations, tf.float32)  # type: ignore[attr-defined]
+            momentum = tf.minimum(self.ema_momentum, (1.0 + step) / (10.0 + step))  # type: ignore[attr-defined]
+            momentum = tf.where(step > 0.0, momentum, 0.0)
+
+            def move(average: Any, variable: Any) -> Any:
+                return average.assign(momentum * average + (1.0 - momentum) * variable)
+
+            for variable, average in zip(variables, averages, strict=True):
+                distribution.extended.update(average, move, args=(variable,), group=False)
+
+        tf.__internal__.distribute.interim.maybe_merge_call(
+            update,
+            self._distribution_strategy,  # type: ignore[attr-defined]
+            [v.value for v in trainable_variables],
+            [a.value for a in self._model_variables_moving_average],  # type: ignore[attr-defined]
+        )
+
+
 _CLASSES = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "lion": keras.optimizers.Lion,
-    "sgd": keras.optimizers.SGD,
-    "rmsprop": keras.optimizers.RMSprop,
-    "lamb": keras.optimizers.Lamb,
+    name: type(base.__name__, (_Replicated, base), {})
+    for name, base in {
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+        "lion": keras.optimizers.Lion,
+        "sgd": keras.optimizers.SGD,
+        "rmsprop": keras.optimizers.RMSprop,
+        "lamb": keras.optimizers.Lamb,
+    }.items()
 }
 
 

@@ -1,45 +1,65 @@
-"""A rich progress bar: images a second, the loss and its parts, the share of time spent waiting for data."""
+"""A rich progress bar: images a second, time left, and on a second line the losses and the wait for data."""
 
 import time
+from collections.abc import Iterable
 
 import keras
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
-from cnnlg_tf.config import PhaseConfig
-from cnnlg_tf.data.pipeline import Prefetcher
+from cnnlg_tf.training.input_wait import InputWait
+from cnnlg_tf.training.stage import Stage
+
+SHOWN = ("loss", "l1", "nll", "kl", "gradient", "perceptual", "adversarial", "missing")
+
+
+class _TwoLines(Progress):
+    """A bar, and a line of text below it that is cut where the terminal ends."""
+
+    text = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.text:
+            yield Text(f"  {self.text}", style="dim", no_wrap=True, overflow="ellipsis")
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """One bar a phase, refreshed at most twice a second."""
+    """One bar a phase, refreshed twice a second. `close` leaves the terminal as it was."""
 
-    def __init__(self, phase: PhaseConfig, prefetcher: Prefetcher) -> None:
+    def __init__(self, stage: Stage, wait: InputWait, console: Console | None = None) -> None:
         super().__init__()
-        self.phase, self.prefetcher = phase, prefetcher
-        self.progress = Progress(
+        self.stage, self.wait = stage, wait
+        self.progress = _TwoLines(
             TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[rate]:.1f} images/s  {task.fields[losses]}"),
-            console=Console(stderr=True),
+            TextColumn("{task.fields[rate]}"),
+            console=console or Console(stderr=True),
             refresh_per_second=2,
         )
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        done = int(self.model.optimizer.iterations)
+        phase = self.stage.phase
         self.task = self.progress.add_task(
-            self.phase.name, total=self.phase.steps, completed=done, rate=0.0, losses="compiling"
+            phase.name, total=phase.steps, completed=self.stage.start, rate="compiling"
         )
-        self.began, self.first = time.perf_counter(), done
         self.progress.start()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        done = int(self.model.optimizer.iterations)
-        rate = (done - self.first) * self.phase.batch_size / (time.perf_counter() - self.began)
-        parts = [f"{name} {value:.4g}" for name, value in (logs or {}).items() if name != "penalty"]
-        parts.append(f"input wait {self.prefetcher.wait_share:.0%}")
-        self.progress.update(self.task, completed=done, rate=rate, losses="  ".join(parts))
+        now = time.perf_counter()
+        if batch == 0:  # the first step compiles, and says nothing about the speed
+            self.began = now
+            return
+        rate = batch * self.stage.phase.batch_size / (now - self.began)
+        logs = logs or {}
+        parts = [f"{name} {logs[name]:.3g}" for name in SHOWN if name in logs]
+        parts.insert(1, f"input wait {self.wait.share:.0%}")
+        self.progress.text = "  ".join(parts)
+        done = self.stage.start + batch + 1
+        self.progress.update(self.task, completed=done, rate=f"{rate:.1f} images/s")
 
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+    def close(self) -> None:
         self.progress.stop()

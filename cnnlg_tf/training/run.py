@@ -1,20 +1,31 @@
 """`train`: a run from its configuration to its last checkpoint, phase by phase, resumable at any moment."""
 
+import json
+import logging
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 from cnnlg_tf.checkpoint import (
+    CONFIG,
     find_checkpoint,
     list_checkpoints,
     load_weights,
     read_about,
-    read_model_config,
+    read_config,
 )
-from cnnlg_tf.config import Config, PhaseConfig, dump_config
-from cnnlg_tf.errors import CheckpointError
+from cnnlg_tf.config import Config, PhaseConfig, changed_keys, dump_config
+from cnnlg_tf.data.pipeline import TrainingData, open_source
+from cnnlg_tf.errors import CheckpointError, TrainingError
+from cnnlg_tf.files import atomic_path
+from cnnlg_tf.startup import start_tensorflow
+from cnnlg_tf.training.stage import Stage
 
+METRICS = "metrics.jsonl"
 FUSIBLE_FLAGS = "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit=true --tf_xla_ops_to_cluster=FUSIBLE"
+
+_log = logging.getLogger(__name__)
 
 
 def prepare_environment(config: Config) -> None:
@@ -22,8 +33,9 @@ def prepare_environment(config: Config) -> None:
 
     `train.compile: fusible` lets XLA fuse elementwise operations and leaves convolutions to the ordinary kernels.
     """
-    if config.train.compile == "fusible":
-        os.environ["TF_XLA_FLAGS"] = f"{os.environ.get('TF_XLA_FLAGS', '')} {FUSIBLE_FLAGS}".strip()
+    flags = os.environ.get("TF_XLA_FLAGS", "")
+    if config.train.compile == "fusible" and FUSIBLE_FLAGS not in flags:
+        os.environ["TF_XLA_FLAGS"] = f"{flags} {FUSIBLE_FLAGS}".strip()
 
 
 def train(
@@ -33,112 +45,122 @@ def train(
 
     Args:
         config: the whole configuration; it is kept in `run/config.yaml`.
-        run: folder of checkpoints, metrics.jsonl, TensorBoard logs and pictures.
+        run: folder of checkpoints, metrics.jsonl, TensorBoard logs and pictures. The workers of a cluster
+            (`TF_CONFIG`) share it.
         devices: such as ["GPU:0", "GPU:1"]; all GPUs when None, or the CPU.
         quiet: no progress bar.
 
     Raises:
         DataError: nothing to train on. CheckpointError: `run` holds another architecture. TrainingError: the loss is
-        not finite, or this machine has no such device.
+        not finite, this machine has no such device, `run` cannot be written, or the workers of a cluster see
+        different checkpoints in it.
     """
     prepare_environment(config)
-    from cnnlg_tf.data.pipeline import open_source
-    from cnnlg_tf.training.distribution import choose_strategy, is_chief
+    source = open_source(
+        config.data
+    )  # an empty folder is told at once, not after TensorFlow's start
+    start_tensorflow()
+    from cnnlg_tf.training.distribution import agree, choose_strategy, is_chief
 
     run = Path(run)
-    source = open_source(config.data)
     strategy = choose_strategy(devices)
-    run.mkdir(parents=True, exist_ok=True)
-    if is_chief(strategy):
-        (run / "config.yaml").write_text(dump_config(config), encoding="utf-8")
     checkpoints = list_checkpoints(run)
     resumed = checkpoints[-1] if checkpoints else None
+    about = {} if resumed is None else read_about(resumed)
+    stages = _stages(config, resumed, about)
+    agree(strategy, about.get("step", 0), run)
     if resumed is not None:
-        _check_architecture(resumed, config)
-    start = _start(resumed, config)
-    global_step = 0
+        _compare(resumed, config)
+    if is_chief(strategy):
+        _tidy(run, about.get("step", 0))
+        with atomic_path(run / CONFIG) as path:
+            path.write_text(dump_config(config), encoding="utf-8")
     with strategy.scope():
         model = _make_model(config, resumed)
-    for index, phase in enumerate(config.train.phases):
-        if index >= start[0]:
-            done = start[1] if index == start[0] else 0
-            state = resumed if index == start[0] and done else None
-            _train_phase(
-                model, config, phase, run, done, state, strategy, source, global_step, quiet
-            )
-        global_step += phase.steps
+    for stage in stages:
+        _train_phase(model, config, stage, run, resumed, strategy, source, quiet)
+    agree(strategy, sum(phase.steps for phase in config.train.phases), run)  # the chief has written
+    if source.skipped:
+        names = ", ".join(source.skipped[:5]) + (", ..." if len(source.skipped) > 5 else "")
+        _log.warning("%d of %d images cannot be read: %s", len(source.skipped), len(source), names)
     return list_checkpoints(run)[-1]
+
+
+def summarise(checkpoint: Path) -> str:
+    """One line on where a run stands, from its folder's metrics."""
+    about = read_about(checkpoint)
+    metrics = checkpoint.parent / METRICS
+    lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.is_file() else []
+    last = json.loads(lines[-1]) if lines else {}
+    parts = [f"{name} {last[name]:.4g}" for name in ("loss", "l1", "nll") if name in last]
+    return f"{checkpoint}: step {about['step']}" + (f", {', '.join(parts)}" if parts else "")
 
 
 def _train_phase(
     model: Any,
     config: Config,
-    phase: PhaseConfig,
+    stage: Stage,
     run: Path,
-    done: int,
-    state: Path | None,
+    resumed: Path | None,
     strategy: Any,
     source: Any,
-    global_step: int,
     quiet: bool,
 ) -> None:
     """One `fit` over the steps of a phase that are not done yet."""
-    from cnnlg_tf.data.pipeline import TrainingData
-    from cnnlg_tf.training.callbacks import make_callbacks
+    from cnnlg_tf.training.callbacks import close_callbacks, make_callbacks
     from cnnlg_tf.training.distribution import distribute
     from cnnlg_tf.training.state import restore_state
 
+    phase = stage.phase
     with strategy.scope():
-        _begin(model, config, phase)
-        if state is not None:
-            restore_state(model, state)
-    data = TrainingData(
-        config.data,
-        config.masks,
-        phase.crop,
-        phase.batch_size,
-        config.train.seed + global_step,
-        source,
-    )
-    prefetcher = data.iterate(done, phase.steps)
-    callbacks = make_callbacks(
-        model, config, phase, run, global_step, data, prefetcher, strategy, quiet
-    )
+        _begin(model, config, stage)
+        if resumed is not None and stage.start:
+            restore_state(model, resumed)
+    seed = config.train.seed + stage.offset
+    data = TrainingData(config.data, config.masks, phase.crop, phase.batch_size, seed, source)
+    prefetcher = data.iterate(stage.start, phase.steps)
+    callbacks = make_callbacks(config, stage, run, data, prefetcher, strategy, quiet)
     try:
-        if done < phase.steps:
-            model.fit(
-                distribute(strategy, data, prefetcher, phase),
-                steps_per_epoch=phase.steps - done,
-                callbacks=callbacks,
-                shuffle=False,
-                verbose=0,
-            )
+        model.fit(
+            distribute(strategy, data, prefetcher, phase),
+            steps_per_epoch=phase.steps - stage.start,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=0,
+        )
     finally:
+        close_callbacks(callbacks)
         prefetcher.close()
 
 
 def _make_model(config: Config, resumed: Path | None) -> Any:
     import keras
 
+    from cnnlg_tf.training.state import restore_weights
     from cnnlg_tf.training.trainable import TrainableCNNLG
 
     keras.mixed_precision.set_dtype_policy(config.train.mixed_precision)
     keras.utils.set_random_seed(config.train.seed)
     model = TrainableCNNLG(config.model, config.train.seed, config.train.critic_crop)
-    initial = resumed or config.train.initial_weights
-    if initial is not None:
-        load_weights(model, find_checkpoint(initial))
+    if resumed is not None:
+        restore_weights(model, resumed)
+    elif config.train.initial_weights is not None:
+        load_weights(model, find_checkpoint(config.train.initial_weights))
     return model
 
 
-def _begin(model: Any, config: Config, phase: PhaseConfig) -> None:
+def _begin(model: Any, config: Config, stage: Stage) -> None:
     """Give the model what the phase needs: optimisers, VGG, discriminator."""
+    import keras
+
     from cnnlg_tf.training.critics import PatchDiscriminator, VGGFeatures
     from cnnlg_tf.training.optimizers import make_discriminator_optimizer, make_optimizer
 
+    phase = stage.phase
     needs_vgg = phase.losses.perceptual > 0 or phase.losses.style > 0
     vgg = VGGFeatures(config.train.vgg_weights) if needs_vgg and config.train.vgg_weights else None
     adversarial = phase.losses.adversarial > 0
+    keras.utils.set_random_seed(config.train.seed + stage.offset)  # whatever ran before the phase
     model.begin_phase(
         phase,
         make_optimizer(phase.optimizer, phase.steps),
@@ -151,28 +173,50 @@ def _begin(model: Any, config: Config, phase: PhaseConfig) -> None:
     )
 
 
-def _start(resumed: Path | None, config: Config) -> tuple[int, int]:
-    """(index of the phase, steps of it that are done)."""
-    if resumed is None:
-        return 0, 0
-    about = read_about(resumed)
+def _stages(config: Config, resumed: Path | None, about: dict[str, Any]) -> list[Stage]:
+    """The phases that are not done yet."""
     names = [phase.name for phase in config.train.phases]
-    if about["phase"] not in names:
+    if resumed is not None and about["phase"] not in names:
         raise CheckpointError(
             f"{resumed} stopped in phase {about['phase']!r}, which the configuration must have. "
             f"Received: phases {names}"
         )
-    index = names.index(about["phase"])
-    if about["phase_step"] >= config.train.phases[index].steps:
-        return index + 1, 0
-    return index, about["phase_step"]
+    current = 0 if resumed is None else names.index(about["phase"])
+    stages, offset = [], 0
+    for index, phase in enumerate(config.train.phases):
+        start = about["phase_step"] if resumed is not None and index == current else 0
+        if index >= current and start < phase.steps:
+            partial = about.get("unlogged") if start else None
+            stages.append(Stage(phase, start, offset, partial))
+        offset += phase.steps
+    return stages
 
 
-def _check_architecture(resumed: Path, config: Config) -> None:
-    made = read_model_config(resumed)
-    if made != config.model:
-        keys = [k for k, v in made.model_dump().items() if v != config.model.model_dump()[k]]
+def _compare(resumed: Path, config: Config) -> None:
+    """Refuse another architecture; say what else differs from the run so far."""
+    changed = changed_keys(read_config(resumed), config)
+    architecture = [key for key in changed if key.startswith("model.")]
+    if architecture:
         raise CheckpointError(
-            f"{resumed} was made by another architecture: model.{', model.'.join(keys)} differ. Train in another "
+            f"{resumed} was made by another architecture: {', '.join(architecture)} differ. Train in another "
             "folder, or set the configuration as it was"
         )
+    if changed:
+        _log.warning("goes on from %s with changed settings: %s", resumed, ", ".join(changed))
+
+
+def _tidy(run: Path, step: int) -> None:
+    """Make the folder; drop what a killed run left: half-written checkpoints, metrics of steps to be done again."""
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"the run's folder {run} cannot be made: {error}") from error
+    for unfinished in run.glob(".checkpoint-*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+    metrics = run / METRICS
+    if metrics.is_file():
+        lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        if kept != lines:
+            with atomic_path(metrics) as path:
+                path.write_text("".join(kept), encoding="utf-8")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -37,17 +38,29 @@ def collect_state(model: TrainableCNNLG) -> dict[str, np.ndarray[Any, Any]]:
 
 def restore_state(model: TrainableCNNLG, folder: Path) -> None:
     """Put a checkpoint's training state back."""
-    variables = training_variables(model)
+    _assign(training_variables(model), _read(folder), folder)
+
+
+def restore_weights(model: TrainableCNNLG, folder: Path) -> None:
+    """Put back the weights that were trained, not their average: the next phase goes on from these."""
+    variables = model.weights_of_network
+    _assign(variables, _read(folder)[: len(variables)], folder)
+
+
+def _read(folder: Path) -> list[np.ndarray[Any, Any]]:
     try:
         with np.load(folder / STATE) as file:
-            values = [file[name] for name in sorted(file.files)]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+            return [file[name] for name in sorted(file.files)]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise CheckpointError(f"{folder / STATE} is missing or damaged: {error}") from error
+
+
+def _assign(variables: list[Any], values: list[np.ndarray[Any, Any]], folder: Path) -> None:
     shapes = [tuple(v.shape) for v in variables]
     if [v.shape for v in values] != shapes:
         raise CheckpointError(
             f"{folder / STATE} must hold {len(shapes)} arrays in the shapes of this configuration's model, optimiser "
-            f"and discriminator. Received: {len(values)} arrays of other shapes; see {folder / ABOUT}"
+            f"and discriminator. Received: {len(values)} arrays, or other shapes; see {folder / ABOUT}"
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -104,19 +104,15 @@ def test_crops_fit_photos_of_any_size(size: tuple[int, int], tmp_path: Path) -> 
     assert 0 < min(steps) and max(steps) <= np.ceil(limit)
 
 
-def test_the_consumers_wait_is_measured() -> None:
-    with make_data().iterate(0, 20) as batches:
-        for _ in batches:
-            time.sleep(0.02)
-    assert batches.wait_share < 0.5
-
-    data = make_data()
-    slow = data.batch
-    data.batch = lambda step: (time.sleep(0.03), slow(step))[1]  # type: ignore[method-assign]
-    with data.iterate(0, 10) as batches:
-        assert batches.wait_share == 0
+def test_it_notes_when_each_batch_was_handed_over() -> None:
+    with make_data().iterate(0, 3) as batches:
+        began = time.perf_counter()
+        next(batches)
+        between = time.perf_counter()
         list(batches)
-    assert batches.wait_share > 0.5
+    first, *others = batches.handed
+    assert began < first < between
+    assert len(others) == 2 and between < min(others)
 
 
 def test_closing_stops_the_threads() -> None:
