@@ -22,10 +22,8 @@ def serve_export(
         MissingExtraError: the extra `serving` is not installed.
     """
     folder = Path(export_dir)
-    if not any(child.name.isdigit() for child in folder.iterdir()) if folder.is_dir() else True:
-        found = (
-            "a version itself" if (folder / "saved_model.pb").exists() else "no such folder in it"
-        )
+    if not folder.is_dir() or not any(child.name.isdigit() for child in folder.iterdir()):
+        found = "a version itself" if (folder / "saved_model.pb").exists() else "none there"
         raise ServingError(
             f"an export to serve must hold a numbered folder, as {folder / '1'}. Received: {found}",
             "NOT_FOUND",

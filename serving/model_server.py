@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from cnnlg_tf import __version__
 from cnnlg_tf.errors import CnnlgError, ConfigError
+from cnnlg_tf.serving.checks import check_options, check_ports
 from cnnlg_tf.serving.flags import parse_flags, usage
 from cnnlg_tf.serving.options import ServerOptions
 from cnnlg_tf.startup import start_tensorflow
@@ -54,6 +55,8 @@ def serve(options: ServerOptions, on_ready: Callable[[], None] = lambda: None) -
     Raises:
         ServingError: it cannot start.
     """
+    check_options(options)
+    check_ports(options)
     # A thread takes the signals: a Python handler would run inside whatever lock the main thread
     # holds. They are blocked before TensorFlow starts threads, which inherit the mask.
     signals = {signal.SIGTERM, signal.SIGINT}

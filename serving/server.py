@@ -1,8 +1,6 @@
 """Puts a server together from its options, opens its ports, and drains it."""
 
-import contextlib
 import logging
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,8 +13,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from cnnlg_tf.errors import ServingError
-from cnnlg_tf.extras import require
 from cnnlg_tf.serving.batching import BatchingOptions
+from cnnlg_tf.serving.checks import check_options, check_ports
 from cnnlg_tf.serving.config_files import (
     BatchingParameters,
     ModelServerConfig,
@@ -53,7 +51,7 @@ class ModelServer:
         Raises:
             ServingError: options that contradict each other, or a config file that is wrong.
         """
-        _check(options)
+        check_options(options)
         self._options = options
         self._stopped = threading.Event()
         self._config = _model_config(options)
@@ -91,13 +89,16 @@ class ModelServer:
             ServingError: a model failed to load, or a port is taken (UNAVAILABLE).
         """
         options = self._options
-        for port in (options.port, options.rest_api_port):
-            _check_free(port)
+        check_ports(options)
         self._manager.start(self._config)
         if self._stopped.is_set():
             return
-        self._grpc = self._open_grpc()
-        _log.info("Running gRPC ModelServer at 0.0.0.0:%d ...", options.port)
+        addresses = [f"0.0.0.0:{options.port}"] if options.port else []
+        if options.grpc_socket_path:
+            addresses.append(f"unix:{options.grpc_socket_path}")
+        if addresses:
+            self._grpc = self._open_grpc(addresses)
+            _log.info("Running gRPC ModelServer at %s ...", ", ".join(addresses))
         if options.rest_api_port:
             self._rest = RestServer(
                 self._core,
@@ -151,7 +152,7 @@ class ModelServer:
     ) -> None:
         self.stop()
 
-    def _open_grpc(self) -> grpc.Server:
+    def _open_grpc(self, addresses: list[str]) -> grpc.Server:
         options = self._options
         server = grpc.server(
             ThreadPoolExecutor(max(_GRPC_THREADS, options.grpc_max_threads), "grpc"),
@@ -176,9 +177,6 @@ class ModelServer:
 
             add_profiler_service(server)
         credentials = _credentials(options)
-        addresses = [f"0.0.0.0:{options.port}"]
-        if options.grpc_socket_path:
-            addresses.append(f"unix:{options.grpc_socket_path}")
         for address in addresses:
             try:
                 if credentials is None:
@@ -202,30 +200,6 @@ class ModelServer:
                 )
             except ServingError as error:
                 _log.error("PollFilesystemAndReloadConfig failed to ReloadConfig: %s", error)
-
-
-def _check(options: ServerOptions) -> None:
-    for name in ("use_alts_credentials", "platform_config_file", "thread_pool_factory_config_file"):
-        if getattr(options, name):
-            raise ServingError(f"--{name} is not supported by the embedded server", "UNIMPLEMENTED")
-    if options.prefer_tflite_model:
-        require("ai_edge_litert.interpreter", "litert")
-    if not options.model_base_path and not options.model_config_file:
-        raise ServingError(
-            "Both server_options.model_base_path and server_options.model_config_file are empty!",
-            "INVALID_ARGUMENT",
-        )
-    if options.port == options.rest_api_port:
-        raise ServingError(
-            f"--rest_api_port must differ from --port. Received: {options.port} for both",
-            "INVALID_ARGUMENT",
-        )
-    if options.batching_parameters_file and not options.enable_batching:
-        raise ServingError(
-            "server_options.batching_parameters_file is set without setting "
-            "server_options.enable_batching to true.",
-            "INVALID_ARGUMENT",
-        )
 
 
 def _model_config(options: ServerOptions) -> Any:
@@ -312,19 +286,3 @@ def _credentials(options: ServerOptions) -> Any:
         root_certificates=config.custom_ca.encode() or None,
         require_client_auth=config.client_verify,
     )
-
-
-def _check_free(port: int) -> None:
-    """Find a taken port before spending time on models."""
-    if not port:
-        return
-    with contextlib.closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("0.0.0.0", port))
-        except OSError as error:
-            raise ServingError(
-                f"port {port} cannot be listened on: {error.strerror}. "
-                "Stop the program that holds it, or choose another port",
-                "UNAVAILABLE",
-            ) from error

@@ -282,6 +282,7 @@ def test_the_profiler_answers_on_the_grpc_port(
         ({}, "Both server_options.model_base_path and server_options.model_config_file are empty!"),
         ({"rest_api_port": 8500}, "--rest_api_port must differ from --port. Received: 8500"),
         ({"batching_parameters_file": "f"}, "batching_parameters_file is set without setting"),
+        ({"port": 0}, "a server needs --port, --grpc_socket_path or --rest_api_port"),
         ({"use_alts_credentials": True}, "--use_alts_credentials is not supported"),
         ({"platform_config_file": "f"}, "--platform_config_file is not supported"),
         (
