@@ -51,11 +51,11 @@ class MaskRefinerConfig(Section):
 class ModelConfig(Section):
     """Architecture of CNNLG. Widths are channels at 1/2, 1/4, 1/8 and 1/16 of the photo's size."""
 
-    widths: tuple[int, int, int, int] = (32, 64, 144, 224)
-    blocks: tuple[int, int, int, int] = (1, 1, 2, 4)
+    widths: tuple[int, int, int, int] = (32, 64, 128, 224)
+    blocks: tuple[int, int, int, int] = (1, 1, 1, 4)
     latent_channels: int = Field(32, ge=1)
     mixtures: int = Field(2, ge=1)
-    posterior_width: int = Field(48, ge=4)
+    posterior_width: int = Field(32, ge=4)
     scan_steps: int = Field(7, ge=1, le=14)
     activation: Activation = "silu"
     latent_guide: LatentGuideConfig = LatentGuideConfig()

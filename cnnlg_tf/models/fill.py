@@ -5,18 +5,32 @@ import tensorflow as tf
 from cnnlg_tf.models.scan import shift
 
 LEVELS = 4
+RELAXATIONS = (32, 16, 8, 4)  # Jacobi steps at 1/8, 1/4, 1/2 and 1/1 of the size
+PLATE_STEPS = (0, 0, 2, 8)  # biharmonic steps at the same sizes
+PLATE_RATE, PLATE_MOMENTUM = 0.03, 0.75
+
+NEIGHBOURS = ((0.0, 0.25, 0.0), (0.25, 0.0, 0.25), (0.0, 0.25, 0.0))
+TENT = ((0.0, 0.125, 0.0), (0.125, 0.5, 0.125), (0.0, 0.125, 0.0))
+BIHARMONIC = (
+    (0.0, 0.0, 1.0, 0.0, 0.0),
+    (0.0, 2.0, -8.0, 2.0, 0.0),
+    (1.0, -8.0, 20.0, -8.0, 1.0),
+    (0.0, 2.0, -8.0, 2.0, 0.0),
+    (0.0, 0.0, 1.0, 0.0, 0.0),
+)
 
 
-def membrane_fill(image: tf.Tensor, mask: tf.Tensor, relaxations: int = 3) -> tf.Tensor:
+def membrane_fill(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Spread the known pixels smoothly into the hole; known pixels stay as they are.
 
-    A pyramid of normalised averages goes down to 1/16, is spread there to every position, and comes back up with a
-    few Jacobi relaxations of Laplace's equation at each level: a multigrid's first cycle, linear in the photo's area.
+    A pyramid of normalised averages goes down to 1/16, is spread there to every position, and comes back up with
+    Jacobi relaxations of Laplace's equation (a membrane) at each level: a multigrid's first cycle. At the two finest
+    levels some steps towards the biharmonic equation follow (a plate), with momentum: they continue slopes across
+    narrow holes, where a membrane is too flat, and hardly reach into wide ones, where a plate would overshoot.
 
     Args:
         image: [batch, height, width, c], any range, height and width multiples of 16.
         mask: [batch, height, width, 1], 1 = missing.
-        relaxations: Jacobi steps a level.
 
     Returns:
         [batch, height, width, c]; zero everywhere when nothing is known.
@@ -27,12 +41,19 @@ def membrane_fill(image: tf.Tensor, mask: tf.Tensor, relaxations: int = 3) -> tf
         sums.append(_pool(sums[-1]))
         weights.append(_pool(weights[-1]))
     filled = _spread(sums[-1], weights[-1])
-    for total, weight in zip(sums[-2::-1], weights[-2::-1], strict=True):
+    for total, weight, relaxations, steps in zip(
+        sums[-2::-1], weights[-2::-1], RELAXATIONS, PLATE_STEPS, strict=True
+    ):
         have = tf.cast(weight > 0.0, image.dtype)
         average = tf.math.divide_no_nan(total, weight)
         filled = have * average + (1.0 - have) * upsample(filled, 2)
         for _ in range(relaxations):
-            filled = have * average + (1.0 - have) * _neighbours(filled)
+            filled = have * average + (1.0 - have) * _stencil(filled, NEIGHBOURS)
+        velocity = tf.zeros_like(filled)
+        for _ in range(steps):
+            bend = _stencil(filled, BIHARMONIC)
+            velocity = PLATE_MOMENTUM * velocity - PLATE_RATE * (1.0 - have) * bend
+            filled = filled + velocity
     return filled
 
 
@@ -43,10 +64,10 @@ def upsample(x: tf.Tensor, factor: int) -> tf.Tensor:
 
 
 def smooth_upsample(x: tf.Tensor, doublings: int) -> tf.Tensor:
-    """Enlarge by 2**doublings with a tent-like filter made of shifts: [b, h, w, c] -> [b, 2**n h, 2**n w, c]."""
+    """Enlarge by 2**doublings with a tent-like filter: [b, h, w, c] -> [b, 2**n h, 2**n w, c]."""
     for _ in range(doublings):
         x = upsample(x, 2)
-        x = 0.5 * (x + _neighbours(x))
+        x = _stencil(x, TENT)
     return x
 
 
@@ -54,13 +75,17 @@ def _pool(x: tf.Tensor) -> tf.Tensor:
     return tf.nn.avg_pool2d(x, 2, 2, "VALID")
 
 
-def _neighbours(x: tf.Tensor) -> tf.Tensor:
-    """Mean of the four neighbours; the border's pixels are their own neighbours outside."""
-    up = tf.concat([x[:, :1], x[:, :-1]], axis=1)
-    down = tf.concat([x[:, 1:], x[:, -1:]], axis=1)
-    left = tf.concat([x[:, :, :1], x[:, :, :-1]], axis=2)
-    right = tf.concat([x[:, :, 1:], x[:, :, -1:]], axis=2)
-    return 0.25 * (up + down + left + right)
+def _stencil(x: tf.Tensor, weights: tuple[tuple[float, ...], ...]) -> tf.Tensor:
+    """Weigh each pixel's surroundings, channel by channel; beyond the border stand copies of the border's pixels.
+
+    A convolution, not shifts and sums: XLA would fuse a chain of those into one loop that computes every
+    intermediate value over and over.
+    """
+    channels, reach = x.shape[-1], len(weights) // 2
+    x = tf.concat([x[:, :1]] * reach + [x] + [x[:, -1:]] * reach, axis=1)
+    x = tf.concat([x[:, :, :1]] * reach + [x] + [x[:, :, -1:]] * reach, axis=2)
+    kernel = tf.tile(tf.constant(weights, x.dtype)[:, :, None, None], [1, 1, channels, 1])
+    return tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], "VALID")
 
 
 def _spread(total: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
