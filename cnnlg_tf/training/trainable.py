@@ -164,8 +164,12 @@ class TrainableCNNLG(CNNLG):
         observed = blind * batch.damaged + (1.0 - blind) * context.filled
         guidance = self.guide(observed, batch.mask * (1.0 - blind))
         posterior = gaussian.Gaussian(*self._float32(self.prior.encoder(batch.image)))
-        divergence = gaussian.kl_divergence(posterior, guidance.latent)
-        terms["kl"] = losses.latent_kl(divergence, batch.mask)
+        # The guide follows the posterior and not the other way round: a posterior that may move towards the guide
+        # ends up saying nothing that the guide does not know.
+        target = tf.nest.map_structure(tf.stop_gradient, posterior)
+        divergence = gaussian.kl_divergence(target, guidance.latent)
+        to_standard = gaussian.kl_divergence(posterior, gaussian.standard_like(posterior))
+        terms["kl"] = losses.latent_kl(divergence + 0.1 * to_standard, batch.mask)
         terms["missing"] = losses.missing_cross_entropy(
             guidance.missing_logits, batch.mask, batch.blind
         )
