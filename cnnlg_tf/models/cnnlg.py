@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from cnnlg_tf.config import ModelConfig
 from cnnlg_tf.errors import ConfigError
-from cnnlg_tf.models import gaussian, likelihood
+from cnnlg_tf.models import gaussian
 from cnnlg_tf.models.fill import membrane_fill
 from cnnlg_tf.models.gradient_guide import GradientGuide, image_gradients, known_gradients
 from cnnlg_tf.models.latent_guide import Guidance, LatentGuide
@@ -149,8 +149,8 @@ class CNNLG(keras.Model):
             detail,
             None if reference is None else 2.0 * pad_to_multiple(reference, MULTIPLE) - 1.0,
         )
-        painted = 0.5 * (likelihood.mean(decoded.pixels) + 1.0)[:, : shape[1], : shape[2]]
-        spread = 0.5 * likelihood.std(decoded.pixels)[:, : shape[1], : shape[2]]
+        mean, std = (x[:, : shape[1], : shape[2]] for x in decoded.moments)
+        painted, spread = 0.5 * (mean + 1.0), 0.5 * std
         return tf.where(hole > 0.5, painted, image), tf.clip_by_value(spread, 0.0, 1.0) * hole
 
     def _decode(
@@ -207,6 +207,8 @@ def pad_to_multiple(image: tf.Tensor, multiple: int) -> tf.Tensor:
         size = tf.shape(image)[axis] if image.shape[axis] is None else image.shape[axis]
         if isinstance(size, int) and size % multiple == 0:
             continue
-        padded = -(-size // multiple) * multiple
+        padded = (
+            (size + multiple - 1) // multiple * multiple
+        )  # ONNX divides towards zero: no negatives
         image = tf.gather(image, tf.minimum(tf.range(padded), size - 1), axis=axis)
     return image

@@ -32,8 +32,8 @@ def extract_windows(image: tf.Tensor) -> tf.Tensor:
     half = CELL // 2
     padded = tf.pad(image, [[0, 0], [half, half], [half, half], [0, 0]])
     blocks = tf.nn.space_to_depth(padded, CELL)  # [b, h/8 + 1, w/8 + 1, 64 c]
-    rows, columns = tf.shape(blocks)[1] - 1, tf.shape(blocks)[2] - 1
-    return tf.concat([blocks[:, y : y + rows, x : x + columns] for y, x in SHIFTS], axis=-1)
+    cut = (slice(None, -1), slice(1, None))
+    return tf.concat([blocks[:, cut[y], cut[x]] for y, x in SHIFTS], axis=-1)
 
 
 def fold_windows(windows: tf.Tensor, channels: int) -> tf.Tensor:

@@ -40,10 +40,29 @@ class Features(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """pixels: the distribution of each pixel; coarse: [b, h/4, w/4, 3] in [-1, 1]."""
+    """The distribution of each pixel and the image at 1/4 scale.
 
-    pixels: LogisticMixture
+    parameters: [b, h, w, 10 k], what `likelihood.unpack` reads; base: [b, h, w, 3] in [-1, 1], what their means are an
+    offset to; coarse: [b, h/4, w/4, 3] in [-1, 1].
+    """
+
+    parameters: tf.Tensor
+    base: tf.Tensor
     coarse: tf.Tensor
+
+    @property
+    def mixtures(self) -> int:
+        return int(self.parameters.shape[-1]) // likelihood.PARAMETERS_PER_MIXTURE
+
+    @property
+    def pixels(self) -> LogisticMixture:
+        """The distribution as a mixture, for likelihoods."""
+        return likelihood.unpack(self.parameters, self.mixtures, self.base)
+
+    @property
+    def moments(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """(mean [b, h, w, 3], standard deviation [b, h, w, 1]) in units of [-1, 1]."""
+        return likelihood.moments(self.parameters, self.mixtures, self.base)
 
 
 @keras.saving.register_keras_serializable("cnnlg")
@@ -146,12 +165,7 @@ class Decoder(keras.Model):
         x = self.merge(self.activation(tf.concat(merged, axis=-1))) + x
         x = _run(self.decode_half, x)
         parameters = tf.nn.depth_to_space(self.head(self.activation(x)), 2)  # [b, h, w, 10 k]
-        pixels = likelihood.unpack(
-            tf.cast(parameters, tf.float32),
-            self.config.mixtures,
-            tf.cast(context.filled, tf.float32),
-        )
-        return Decoded(pixels, tf.cast(coarse, tf.float32))
+        return Decoded(*(tf.cast(x, tf.float32) for x in (parameters, context.filled, coarse)))
 
     def features(self, context: Context, latent: tf.Tensor) -> Features:
         """The U-Net down to 1/16 and back up to 1/4."""

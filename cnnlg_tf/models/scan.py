@@ -77,15 +77,28 @@ class DirectionalScan(keras.layers.Layer):
         decay = tf.sigmoid(self.gates(x) + 1.0)  # starts near 0.73: a memory of a few positions
         value = (1.0 - decay) * self.values(x)
         sweeps = [
-            linear_recurrence(d, v, axis, steps=self.steps, reverse=reverse)
-            for d, v, (axis, reverse) in zip(
-                tf.split(decay, 4, axis=-1),
-                tf.split(value, 4, axis=-1),
-                ((2, False), (2, True), (1, False), (1, True)),
-                strict=True,
+            _sweep_both_ways(d, v, axis, self.steps)
+            for d, v, axis in zip(
+                tf.split(decay, 2, -1), tf.split(value, 2, -1), (2, 1), strict=True
             )
         ]
         return x + self.mix(tf.concat(sweeps, axis=-1))
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"width": self.width, "steps": self.steps}
+
+
+def _sweep_both_ways(decay: tf.Tensor, value: tf.Tensor, axis: int, steps: int) -> tf.Tensor:
+    """Forwards in the first half of the channels, backwards in the second: one scan of half turned channels."""
+    swept = linear_recurrence(
+        _turn_second_half(decay, axis), _turn_second_half(value, axis), axis, steps=steps
+    )
+    return _turn_second_half(swept, axis)
+
+
+def _turn_second_half(x: tf.Tensor, axis: int) -> tf.Tensor:
+    """Reverse the second half of the channels along `axis`."""
+    forwards, backwards = tf.split(x, 2, axis=-1)
+    turned = [slice(None)] * x.shape.rank
+    turned[axis] = slice(None, None, -1)
+    return tf.concat([forwards, backwards[tuple(turned)]], axis=-1)
