@@ -13,6 +13,9 @@ from cnnlg_tf.config import MaskRefinerConfig
 from cnnlg_tf.models.scan import shift
 
 
+NEXT = ((0, 1), (1, 0))  # the neighbours that a pixel shares a boundary with, each pair once
+
+
 def window_offsets(radius: int) -> list[tuple[int, int]]:
     """Half of the offsets of a square window without its centre; the other half are their negatives."""
     span = range(-radius, radius + 1)
@@ -71,33 +74,38 @@ class MaskRefiner(keras.layers.Layer):
     def _maxent(self, logits: tf.Tensor) -> tf.Tensor:
         evidence = tf.tanh(0.5 * logits)  # in (-1, 1), positive = missing
         prior = tf.sigmoid(logits)
-        targets = self._statistics(evidence, prior)
+        targets = self._targets(evidence, prior)
         # log p(mask) = l0 sum(evidence m) + l1 sum(m) - l2 boundary(m) - log Z
-        multipliers = tf.concat(
-            [tf.fill([tf.shape(logits)[0], 1], 2.0), tf.zeros([tf.shape(logits)[0], 2])], axis=-1
-        )
+        multipliers = tf.zeros([tf.shape(logits)[0], 1]) + tf.constant([[2.0, 0.0, 0.5]])
         probability = prior
         for _ in range(self.config.iterations):
             for _ in range(2):
-                probability = self._marginals(evidence, probability, multipliers)
-            multipliers += 4.0 * (targets - self._statistics(evidence, probability))
+                around = self._marginals(evidence, probability, multipliers)
+                probability = 0.5 * (probability + around)
+            multipliers += 2.0 * (targets - self._statistics(evidence, probability))
+            multipliers = tf.clip_by_value(multipliers, [[-20.0, -20.0, 0.0]], [[20.0, 20.0, 1.5]])
         return self._marginals(evidence, probability, multipliers)
+
+    def _targets(self, evidence: tf.Tensor, prior: tf.Tensor) -> tf.Tensor:
+        """The map's evidence and area a pixel, and (negative) boundary length averaged over its level sets: [b, 3].
+
+        The boundary is that of the map averaged over 3 x 3 pixels: specks would count for most of it otherwise.
+        """
+        total = tf.add_n([move(prior, y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)])
+        ones = tf.ones_like(prior)
+        smooth = total / tf.add_n([move(ones, y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)])
+        boundary = tf.add_n(
+            [move(ones, -y, -x) * tf.abs(smooth - move(smooth, -y, -x)) for y, x in NEXT]
+        )
+        return _means(evidence * prior, prior, -boundary)
 
     def _statistics(self, evidence: tf.Tensor, probability: tf.Tensor) -> tf.Tensor:
         """Expected evidence, area and (negative) boundary length a pixel, of independent pixels: [b, 3]."""
-        boundary = tf.add_n(
-            [
-                move(tf.ones_like(probability), -y, -x)
-                * (
-                    probability
-                    + move(probability, -y, -x)
-                    - 2.0 * probability * move(probability, -y, -x)
-                )
-                for y, x in ((0, 1), (1, 0))
-            ]
-        )
-        parts = [evidence * probability, probability, -boundary]
-        return tf.concat([tf.reduce_mean(part, axis=(1, 2)) for part in parts], axis=-1)
+        ones, parts = tf.ones_like(probability), []
+        for y, x in NEXT:
+            other = move(probability, -y, -x)
+            parts.append(move(ones, -y, -x) * (probability + other - 2.0 * probability * other))
+        return _means(evidence * probability, probability, -tf.add_n(parts))
 
     def _marginals(
         self, evidence: tf.Tensor, probability: tf.Tensor, multipliers: tf.Tensor
@@ -113,3 +121,8 @@ class MaskRefiner(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "MaskRefiner":
         return cls(MaskRefinerConfig(**config.pop("config")), **config)
+
+
+def _means(*maps: tf.Tensor) -> tf.Tensor:
+    """Mean of each map: [b, h, w, 1] each -> [b, n]."""
+    return tf.concat([tf.reduce_mean(x, axis=(1, 2)) for x in maps], axis=-1)

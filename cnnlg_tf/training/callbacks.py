@@ -15,7 +15,9 @@ from cnnlg_tf.checkpoint import list_checkpoints, save_checkpoint
 from cnnlg_tf.config import Config, dump_config
 from cnnlg_tf.data.pipeline import Prefetcher, TrainingData
 from cnnlg_tf.errors import TrainingError
+from cnnlg_tf.files import atomic_path
 from cnnlg_tf.training.distribution import is_chief
+from cnnlg_tf.training.events import EventWriter
 from cnnlg_tf.training.input_wait import InputWait
 from cnnlg_tf.training.stage import Stage
 from cnnlg_tf.training.state import averaged_weights, collect_state
@@ -36,11 +38,11 @@ def make_callbacks(
     callbacks: list[keras.callbacks.Callback] = [FiniteLoss(stage, run)]
     if not is_chief(strategy):
         return callbacks
-    wait = InputWait(prefetcher)
-    log = Log(stage, run, config.train.log_every, wait)
+    wait, events = InputWait(prefetcher), EventWriter(run / "tensorboard")
+    log = Log(stage, run, config.train.log_every, wait, events)
     callbacks += [wait, log]
     if config.train.picture_every:
-        callbacks.append(Pictures(stage, run, config.train.picture_every, data))
+        callbacks.append(Pictures(stage, run, config.train.picture_every, data, events))
     callbacks.append(Checkpoints(stage, run, config, log))
     if not quiet:
         from cnnlg_tf.training.progress import ProgressBar
@@ -81,15 +83,17 @@ class FiniteLoss(keras.callbacks.Callback):
 class Log(keras.callbacks.Callback):
     """Means of the losses every `every` steps to metrics.jsonl and TensorBoard."""
 
-    def __init__(self, stage: Stage, run: Path, every: int, wait: InputWait) -> None:
+    def __init__(
+        self, stage: Stage, run: Path, every: int, wait: InputWait, events: EventWriter
+    ) -> None:
         super().__init__()
         self.stage, self.run, self.every, self.wait = stage, run, every, wait
+        self.events = events
         before = stage.unlogged or {"count": 0, "sums": {}}
         self.count: int = before["count"]
         self.sums: dict[str, float] = dict(before["sums"])
         self.timed = 0  # steps of this process since `began`
         self.began = time.perf_counter()
-        self.writer = tf.summary.create_file_writer(str(run / "tensorboard"))
 
     @property
     def unlogged(self) -> dict[str, Any]:
@@ -111,17 +115,14 @@ class Log(keras.callbacks.Callback):
         values["images_per_second"] = self.timed * self.stage.phase.batch_size / (now - self.began)
         values["input_wait_share"] = self.wait.share
         step = self.stage.offset + done
-        with self.writer.as_default():
-            for name, value in values.items():
-                tf.summary.scalar(name, value, step=step)
-        self.writer.flush()
+        self.events.scalars(values, step)
         line = {"step": step, "phase": self.stage.phase.name, "phase_step": done, **values}
         with (self.run / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         self.sums, self.count, self.timed, self.began = {}, 0, 0, now
 
     def close(self) -> None:
-        self.writer.close()
+        self.events.close()
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -158,10 +159,12 @@ class Pictures(keras.callbacks.Callback):
 
     COUNT = 4
 
-    def __init__(self, stage: Stage, run: Path, every: int, data: TrainingData) -> None:
+    def __init__(
+        self, stage: Stage, run: Path, every: int, data: TrainingData, events: EventWriter
+    ) -> None:
         super().__init__()
         self.stage, self.run, self.every, self.data = stage, run, every, data
-        self.writer = tf.summary.create_file_writer(str(run / "tensorboard"))
+        self.events = events
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         done = self.stage.start + batch + 1
@@ -176,14 +179,7 @@ class Pictures(keras.callbacks.Callback):
         repaired = np.asarray(self.model.repair(tf.constant(image), tf.constant(mask))[0])
         before = image * (1.0 - mask) + 0.5 * mask
         rows = [np.concatenate(row, axis=1) for row in zip(before, repaired, image, strict=True)]
-        strip = np.concatenate(rows, axis=0)
-        with self.writer.as_default():
-            tf.summary.image("before, repaired, original", strip[None], step=step)
-        self.writer.flush()
-        folder = self.run / "pictures"
-        folder.mkdir(exist_ok=True)
-        png = tf.io.encode_png(tf.cast(tf.round(255.0 * strip), tf.uint8))
-        tf.io.write_file(str(folder / f"step-{step:08d}.png"), png)
-
-    def close(self) -> None:
-        self.writer.close()
+        strip = np.round(255.0 * np.concatenate(rows, axis=0)).astype(np.uint8)
+        self.events.picture("before, repaired, original", strip, step)
+        with atomic_path(self.run / "pictures" / f"step-{step:08d}.png") as path:
+            path.write_bytes(tf.io.encode_png(strip).numpy())

@@ -79,19 +79,9 @@ def finite_difference_gradients(
     """
     first = plain_gradients(loss, variables)
     norm = tf.sqrt(first.penalty)
-    kept = [tf.identity(tf.convert_to_tensor(v)) for v in variables]
-    step = radius / (norm + 1e-12)
-    with tf.control_dependencies(kept):
-        for variable, value, gradient in zip(variables, kept, first.gradients, strict=True):
-            variable.assign(value + step * gradient)
-    second = plain_gradients(loss, variables)
-    with tf.control_dependencies(second.gradients):
-        for variable, value in zip(variables, kept, strict=True):
-            variable.assign(value)
+    ahead = _gradients_ahead(loss, variables, first.gradients, radius / (norm + 1e-12))
     mixing = 2.0 * weight * norm / radius
-    gradients = [
-        g + mixing * (ahead - g) for g, ahead in zip(first.gradients, second.gradients, strict=True)
-    ]
+    gradients = [g + mixing * (a - g) for g, a in zip(first.gradients, ahead, strict=True)]
     return Penalised(gradients, first.auxiliary, first.penalty)
 
 
@@ -101,8 +91,11 @@ def penalised_gradients(
     """Gradients as the configuration says; without the penalty where `active` (a boolean) is false."""
     if config.kind == "none" or config.weight == 0:
         return plain_gradients(loss, variables)
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
     if config.kind == "weight_uniformity":
-        return uniformity_gradients(loss, variables, config.weight)
+        return uniformity_gradients(loss, variables, config.weight / replicas)
+    if replicas > 1:
+        return replicated_gradients(loss, variables, config, active)
 
     def with_penalty() -> Penalised:
         if config.method == "exact":
@@ -111,6 +104,65 @@ def penalised_gradients(
 
     result: Penalised = tf.cond(active, with_penalty, lambda: plain_gradients(loss, variables))
     return result
+
+
+def replicated_gradients(
+    loss: LossFunction, variables: list[Any], config: PenaltyConfig, active: tf.Tensor
+) -> Penalised:
+    """One replica's part, to be summed over all, of the gradients of L + weight * ||dL/dtheta||^2, L being their sum.
+
+    With g the whole gradient, summed over replicas first, 2 H g is the sum of each replica's own 2 H_i g. No replica
+    may communicate within a branch, so g is made outside: `exact` costs a step's work more than on one device.
+    """
+    first = plain_gradients(loss, variables)
+    context = tf.distribute.get_replica_context()
+    whole = context.all_reduce(tf.distribute.ReduceOp.SUM, first.gradients)
+    norm = tf.sqrt(squared_norm(whole))
+
+    def curvature() -> list[tf.Tensor]:
+        if config.method == "exact":
+            with tf.GradientTape() as outer:
+                with tf.GradientTape() as inner:
+                    value, _ = loss()
+                own = dense_gradients(inner, value, variables)
+                product = tf.add_n([tf.reduce_sum(g * w) for g, w in zip(own, whole, strict=True)])
+            return [2.0 * config.weight * h for h in dense_gradients(outer, product, variables)]
+        ahead = _gradients_ahead(loss, variables, whole, config.radius / (norm + 1e-12))
+        mixing = 2.0 * config.weight * norm / config.radius
+        return [mixing * (a - g) for a, g in zip(ahead, first.gradients, strict=True)]
+
+    extra = tf.cond(active, curvature, lambda: [tf.zeros_like(g) for g in first.gradients])
+    gradients = [g + e for g, e in zip(first.gradients, extra, strict=True)]
+    return Penalised(gradients, first.auxiliary, tf.square(norm))
+
+
+def _gradients_ahead(
+    loss: LossFunction, variables: list[Any], direction: list[tf.Tensor], step: tf.Tensor
+) -> list[tf.Tensor]:
+    """dL/dtheta at theta + step * direction. The weights are put back bit for bit."""
+    own = [_component(v) for v in variables]
+    kept = [tf.identity(v) for v in own]
+    with tf.control_dependencies(kept):
+        for variable, value, towards in zip(own, kept, direction, strict=True):
+            variable.assign(value + step * towards)
+    gradients = plain_gradients(loss, variables).gradients
+    with tf.control_dependencies(gradients):
+        for variable, value in zip(own, kept, strict=True):
+            variable.assign(value)
+    return gradients
+
+
+def _component(variable: Any) -> tf.Variable:
+    """This replica's own copy of a variable, which may be written without the others."""
+    copies = tf.distribute.get_strategy().experimental_local_results(_raw(variable))
+    if len(copies) == 1:
+        return copies[0]
+    here = tf.DeviceSpec.from_string(tf.distribute.get_replica_context().devices[0])
+    places = [tf.DeviceSpec.from_string(copy.device) for copy in copies]
+    index = [(p.device_type, p.device_index) for p in places].index(
+        (here.device_type, here.device_index)
+    )
+    return copies[index]
 
 
 def dense_gradients(

@@ -1,0 +1,213 @@
+"""The contract of the whole model, on every ablation of it."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cnnlg_tf.config import ModelConfig
+from cnnlg_tf.errors import ConfigError
+from cnnlg_tf.models.blocks import ResidualBlock
+from cnnlg_tf.models.cnnlg import CNNLG, pad_to_multiple
+from cnnlg_tf.models.gradient_guide import GradientGuide
+from cnnlg_tf.models.guided_copy import GuidedCopy
+from cnnlg_tf.models.latent_guide import LatentGuide
+from cnnlg_tf.models.mask_refiner import MaskRefiner
+from cnnlg_tf.models.prior import Decoder, PosteriorEncoder, Prior
+from cnnlg_tf.models.scan import DirectionalScan
+
+
+def make_case(height: int, width: int, batch: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(height * width)
+    image = rng.uniform(0, 1, (batch, height, width, 3)).astype(np.float32)
+    mask = np.zeros((batch, height, width, 1), np.float32)
+    mask[:, height // 4 : 3 * height // 4, width // 4 : 3 * width // 4] = 1.0
+    return image, mask
+
+
+@pytest.fixture(scope="module")
+def stirred(tiny_model_config: ModelConfig) -> CNNLG:
+    """A model whose kernels that start at zero are random: nothing is the identity any more."""
+    keras.utils.set_random_seed(1)
+    model = CNNLG(tiny_model_config)
+    rng = np.random.default_rng(1)
+    for variable in model.trainable_variables:
+        if not np.any(variable):
+            variable.assign(rng.normal(0, 0.1, variable.shape))
+    return model
+
+
+def without(config: ModelConfig, *parts: str) -> ModelConfig:
+    changed = {p: getattr(config, p).model_copy(update={"enabled": False}) for p in parts}
+    return config.model_copy(update=changed)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 31), (40, 24)])
+def test_any_size_known_pixels_exact_hole_filled(stirred: CNNLG, size: tuple[int, int]) -> None:
+    image, mask = make_case(*size, batch=2)
+    repaired, uncertainty = (x.numpy() for x in stirred.repair(image, mask))
+    assert repaired.shape == image.shape and uncertainty.shape == mask.shape
+    assert repaired.dtype == uncertainty.dtype == np.float32
+    known = mask[..., 0] == 0
+    assert np.array_equal(repaired[known], image[known])
+    assert not uncertainty[known].any() and (uncertainty[~known] > 0).all()
+    assert 0 <= repaired.min() and repaired.max() <= 1 and uncertainty.max() <= 1
+
+
+def test_the_holes_content_is_never_looked_at(stirred: CNNLG) -> None:
+    image, mask = make_case(32, 32)
+    other = np.where(mask > 0, 0.123, image).astype(np.float32)
+    assert np.array_equal(stirred.repair(image, mask)[0], stirred.repair(other, mask)[0])
+    seed = tf.constant([1, 1])
+    assert np.array_equal(stirred.sample(image, mask, seed), stirred.sample(other, mask, seed))
+
+
+def test_no_hole_and_all_hole(stirred: CNNLG) -> None:
+    image, mask = make_case(32, 32)
+    assert np.array_equal(stirred.repair(image, 0 * mask)[0], image)
+    repaired, uncertainty = stirred.repair(image, np.ones_like(mask))
+    assert np.all(np.isfinite(repaired)) and np.all(uncertainty > 0)
+
+
+def test_the_mask_is_thresholded(stirred: CNNLG) -> None:
+    image, mask = make_case(32, 32)
+    soft = np.where(mask > 0, 0.6, 0.4).astype(np.float32)
+    assert np.array_equal(stirred.repair(image, soft)[0], stirred.repair(image, mask)[0])
+
+
+def test_samples_follow_their_seed_and_temperature(stirred: CNNLG) -> None:
+    image, mask = make_case(32, 32)
+
+    def draw(seed: int, temperature: float = 1.0) -> np.ndarray:
+        return stirred.sample(image, mask, tf.constant([seed, 0]), temperature).numpy()
+
+    assert np.array_equal(draw(1), draw(1))
+    assert not np.array_equal(draw(1), draw(2))
+    np.testing.assert_allclose(draw(1, 0.0), stirred.repair(image, mask)[0], atol=1e-6)
+    known = mask[..., 0] == 0
+    assert np.array_equal(draw(2)[known], image[known])
+
+
+def test_detail_scales_what_the_gradient_guide_adds(stirred: CNNLG) -> None:
+    image, mask = make_case(32, 32)
+    context = [stirred.context(2 * image - 1, mask, d).gradients.numpy() for d in (0, 1, 2)]
+    np.testing.assert_allclose(context[2] - context[1], context[1] - context[0], atol=1e-5)
+    assert np.abs(context[1] - context[0]).max() > 1e-3
+    repairs = [stirred.repair(image, mask, d)[0].numpy() for d in (0.0, 1.0, 2.0)]
+    assert not np.array_equal(repairs[0], repairs[1])
+    assert not np.array_equal(repairs[1], repairs[2])
+
+
+def test_detail_scales_the_copied_texture(tiny_model_config: ModelConfig) -> None:
+    """With a last stage that passes the candidate on, more detail is more gradient energy in the hole."""
+    model = CNNLG(tiny_model_config)
+    copied: list[tf.Tensor] = []
+    original = model.prior.decoder._copied
+
+    def spy(*args: Any) -> list[tf.Tensor]:
+        copied.append(original(*args)[0])
+        return original(*args)
+
+    model.prior.decoder._copied = spy
+    y, x = np.mgrid[0:64, 0:64]
+    image = np.repeat(0.5 + 0.3 * np.sin(1.5 * x + 1.1 * y)[None, ..., None], 3, -1)
+    image = image.astype(np.float32)
+    mask = np.zeros((1, 64, 64, 1), np.float32)
+    mask[:, 24:40, 24:40] = 1.0
+    energies = []
+    for detail in (0.0, 1.0, 2.0):
+        model.repair(image, mask, detail)
+        candidate = tf.nn.depth_to_space(copied[-1], 2).numpy()[0, 26:38, 26:38]
+        energies.append(np.square(np.diff(candidate, axis=0)).mean())
+    assert energies[0] < energies[1] < energies[2]
+
+
+def test_references_change_the_repair(stirred: CNNLG) -> None:
+    image, mask = make_case(32, 32)
+    reference, _ = make_case(48, 40)
+    plain = stirred.repair(image, mask)[0].numpy()
+    helped = stirred.repair(image, mask, reference=reference)[0].numpy()
+    assert not np.array_equal(plain, helped)
+    known = mask[..., 0] == 0
+    assert np.array_equal(helped[known], image[known])
+
+
+def test_graphs_take_any_size(stirred: CNNLG) -> None:
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None, None, 3]), tf.TensorSpec([None, None, None, 1])]
+    )
+    def repair(image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return stirred.repair(image, mask)
+
+    for height, width, batch in ((32, 32, 1), (17, 50, 2)):
+        image, mask = make_case(height, width, batch)
+        for graph, eager in zip(repair(image, mask), stirred.repair(image, mask), strict=True):
+            np.testing.assert_allclose(graph, eager, atol=2e-5)
+    assert repair.experimental_get_tracing_count() == 1
+
+
+def test_find_damage(stirred: CNNLG, tiny_model_config: ModelConfig) -> None:
+    image, _ = make_case(33, 20)
+    probability, mask = stirred.find_damage(image)
+    assert probability.shape == mask.shape == (1, 33, 20, 1)
+    assert set(np.unique(mask)) <= {0.0, 1.0}
+    assert np.array_equal(mask, np.asarray(probability) > 0.5)
+    blindless = CNNLG(without(tiny_model_config, "latent_guide"))
+    with pytest.raises(
+        ConfigError, match="finding damage needs the latent guide. Received: a model"
+    ):
+        blindless.find_damage(image)
+
+
+@pytest.mark.parametrize(
+    "left_out", [("latent_guide", "gradient_guide"), ("gradient_guide",), ("latent_guide",)]
+)
+def test_ablations_repair(tiny_model_config: ModelConfig, left_out: tuple[str, ...]) -> None:
+    model = CNNLG(without(tiny_model_config, *left_out))
+    image, mask = make_case(32, 32)
+    assert np.all(np.isfinite(model.sample(image, mask, tf.constant([0, 0]))))
+
+
+def test_config_and_weights_round_trip(stirred: CNNLG, tmp_path: Path) -> None:
+    stirred.save_weights(tmp_path / "model.weights.h5")
+    again = CNNLG.from_config(stirred.get_config())
+    assert again.config == stirred.config
+    again.load_weights(tmp_path / "model.weights.h5")
+    image, mask = make_case(32, 32)
+    np.testing.assert_array_equal(again.repair(image, mask)[0], stirred.repair(image, mask)[0])
+
+
+def test_every_layers_config_round_trips(tiny_model_config: ModelConfig) -> None:
+    c = tiny_model_config
+    layers = [
+        ResidualBlock(8, dilation=2, activation="gelu", name="a"),
+        DirectionalScan(8, steps=3, name="b"),
+        GuidedCopy(c.guided_copy, name="c"),
+        MaskRefiner(c.mask_refiner, name="d"),
+        LatentGuide(c.latent_guide, 4, "elu", name="e"),
+        GradientGuide(c.gradient_guide, "relu", name="f"),
+        PosteriorEncoder(8, 4, "gelu", name="g"),
+        Decoder(c, name="h"),
+        Prior(c, name="i"),
+    ]
+    for layer in layers:
+        config = layer.get_config()
+        assert type(layer).from_config(dict(config)).get_config() == config
+        assert config["name"] == layer.name
+
+
+def test_padding_repeats_the_last_row_and_column() -> None:
+    image = tf.reshape(tf.range(6.0), [1, 2, 3, 1])
+    padded = pad_to_multiple(image, 4)[0, ..., 0]
+    np.testing.assert_array_equal(padded, np.array([[0, 1, 2, 2]] + [[3, 4, 5, 5]] * 3))
+    assert pad_to_multiple(tf.zeros([1, 16, 32, 3]), 16).shape == (1, 16, 32, 3)
+
+
+@pytest.mark.parametrize("activation", ["silu", "gelu", "relu", "elu"])
+def test_every_activation_builds(tiny_model_config: ModelConfig, activation: Any) -> None:
+    block = ResidualBlock(8, activation=activation)
+    x = tf.random.stateless_normal([1, 4, 4, 8], [0, 0])
+    np.testing.assert_array_equal(block(x), x)  # the last kernel starts at zero
