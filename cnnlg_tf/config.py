@@ -5,7 +5,7 @@ An unknown key or a bad value raises ConfigError with the key's dotted path.
 """
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,6 +14,8 @@ from cnnlg_tf.errors import ConfigError
 
 MaskKind = Literal["thin", "medium", "wide", "box", "stamp", "border"]
 Activation = Literal["silu", "gelu", "relu", "elu"]
+Width = Annotated[int, Field(ge=4, multiple_of=4)]  # four sweeps share the channels
+Count = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
@@ -26,12 +28,12 @@ class LatentGuideConfig(Section):
     enabled: bool = True
     stem_width: int = Field(48, ge=4)
     growth: int = Field(32, ge=4)
-    dilations: list[int] = Field(default=[1, 2, 4, 8, 1], min_length=1)
+    dilations: list[Count] = Field(default=[1, 2, 4, 8, 1], min_length=1)
 
 
 class GradientGuideConfig(Section):
     enabled: bool = True
-    width: int = Field(32, ge=4)
+    width: Width = 32
     layers: int = Field(2, ge=1)
     scan_steps: int = Field(8, ge=1, le=14)
 
@@ -51,8 +53,8 @@ class MaskRefinerConfig(Section):
 class ModelConfig(Section):
     """Architecture of CNNLG. Widths are channels at 1/2, 1/4, 1/8 and 1/16 of the photo's size."""
 
-    widths: tuple[int, int, int, int] = (32, 64, 128, 224)
-    blocks: tuple[int, int, int, int] = (1, 1, 1, 4)
+    widths: tuple[Width, Width, Width, Width] = (32, 64, 128, 224)
+    blocks: tuple[Count, Count, Count, Count] = (1, 1, 1, 4)
     latent_channels: int = Field(32, ge=1)
     mixtures: int = Field(2, ge=1)
     posterior_width: int = Field(32, ge=4)

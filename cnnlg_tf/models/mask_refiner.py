@@ -12,7 +12,6 @@ import tensorflow as tf
 from cnnlg_tf.config import MaskRefinerConfig
 from cnnlg_tf.models.scan import shift
 
-
 NEXT = ((0, 1), (1, 0))  # the neighbours that a pixel shares a boundary with, each pair once
 
 
