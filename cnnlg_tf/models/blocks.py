@@ -26,6 +26,14 @@ def build_chain(
     return shape
 
 
+def pointwise(layer: keras.layers.Dense, x: tf.Tensor) -> tf.Tensor:
+    """A built Dense layer on an image, [b, h, w, c] -> [b, h, w, units], as a 1x1 convolution.
+
+    The same numbers without a reshape to a matrix and back: runtimes that keep channels first need no transposes.
+    """
+    return tf.nn.bias_add(tf.nn.conv2d(x, layer.kernel[None, None], 1, "VALID"), layer.bias)
+
+
 @keras.saving.register_keras_serializable("cnnlg")
 class ResidualBlock(keras.layers.Layer):
     """x + conv(act(conv(act(x)))) without normalisation; the last kernel starts at zero.

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from cnnlg_tf.config import GuidedCopyConfig
+from cnnlg_tf.models.blocks import pointwise
 from cnnlg_tf.models.fill import smooth_upsample
 
 CELL = 8
@@ -104,7 +105,11 @@ class GuidedCopy(keras.layers.Layer):
         return fold_windows(windows, 3), tf.reshape(confidence, [shape[0], shape[1], shape[2], 1])
 
     def _unit(self, features: tf.Tensor) -> tf.Tensor:
-        return tf.math.l2_normalize(_flatten(self.project(features)), axis=-1, epsilon=1e-6)
+        if not self.project.built:
+            self.project.build(features.shape)
+        return tf.math.l2_normalize(
+            _flatten(pointwise(self.project, features)), axis=-1, epsilon=1e-6
+        )
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"config": self.config.model_dump()}

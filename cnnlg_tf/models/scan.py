@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cnnlg_tf.models.blocks import pointwise
+
 
 def shift(x: tf.Tensor, distance: int, axis: int) -> tf.Tensor:
     """Move `x` by `distance` places along `axis` (negative: backwards); zeros come in. The shape stays."""
@@ -74,15 +76,17 @@ class DirectionalScan(keras.layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        decay = tf.sigmoid(self.gates(x) + 1.0)  # starts near 0.73: a memory of a few positions
-        value = (1.0 - decay) * self.values(x)
+        decay = tf.sigmoid(
+            pointwise(self.gates, x) + 1.0
+        )  # starts near 0.73: a memory of a few positions
+        value = (1.0 - decay) * pointwise(self.values, x)
         sweeps = [
             _sweep_both_ways(d, v, axis, self.steps)
             for d, v, axis in zip(
                 tf.split(decay, 2, -1), tf.split(value, 2, -1), (2, 1), strict=True
             )
         ]
-        return x + self.mix(tf.concat(sweeps, axis=-1))
+        return x + pointwise(self.mix, tf.concat(sweeps, axis=-1))
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"width": self.width, "steps": self.steps}
