@@ -7,6 +7,7 @@ training_state.npz    optional: what training needs to go on
 """
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,9 +126,60 @@ def save_checkpoint(
     text = json.dumps({"format_version": FORMAT_VERSION, **about, "versions": versions}, indent=1)
     with atomic_path(folder) as temporary:
         temporary.mkdir()
-        model.save_weights(temporary / WEIGHTS)
+        _bare(model).save_weights(temporary / WEIGHTS)
         (temporary / CONFIG).write_text(config_yaml, encoding="utf-8")
         if state is not None:
             np.savez(temporary / STATE, **state)
         (temporary / ABOUT).write_text(text, encoding="utf-8")
     return folder
+
+
+def publish(source: str | Path, folder: str | Path) -> Path:
+    """Write a checkpoint to give away: weights as float16 without the training state, at half the size or less.
+
+    Raises:
+        CheckpointError: `source` is no checkpoint or a run without one.
+    """
+    folder = Path(folder)
+    model = load(source)
+    about = {**read_about(find_checkpoint(source)), "weights": "float16"}
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        model.save_weights(temporary / "full.weights.h5")
+        _halve(temporary / "full.weights.h5", temporary / WEIGHTS)
+        (temporary / "full.weights.h5").unlink()
+        shutil.copy(find_checkpoint(source) / CONFIG, temporary / CONFIG)
+        (temporary / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+    return folder
+
+
+def _bare(model: "CNNLG") -> "CNNLG":
+    """A CNNLG with the model's weights and nothing else: Keras would save an optimiser and a discriminator too."""
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+    if type(model) is CNNLG:
+        return model
+    bare = CNNLG(model.config)
+    for variable, value in zip(bare.network_weights, model.network_weights, strict=True):
+        variable.assign(value)
+    return bare
+
+
+def _halve(full: Path, half: Path) -> None:
+    """Copy an HDF5 file of weights with its arrays as compressed float16."""
+    import h5py
+    import numpy as np
+
+    with h5py.File(full) as source, h5py.File(half, "w") as target:
+
+        def copy(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                value = item[()]
+                if np.issubdtype(value.dtype, np.floating):
+                    value = value.astype(np.float16)
+                target.create_dataset(name, data=value, compression="gzip" if value.ndim else None)
+            else:
+                target.require_group(name)
+            target[name].attrs.update(item.attrs)
+
+        source.visititems(copy)

@@ -253,6 +253,16 @@ def inpaint(
 
 
 @main.command()
+@click.argument("model", type=click.Path())
+@click.option("-o", "--out", required=True, type=click.Path(), help="Folder to write.")
+def publish(model: str, out: str) -> None:
+    """Write MODEL, a checkpoint or a run, to give away: float16 weights, no training state."""
+    from cnnlg_tf.checkpoint import publish as write
+
+    click.echo(f"wrote {write(model, out)}")
+
+
+@main.command()
 @click.argument("photo", type=click.Path())
 @click.option("--mask", required=True, type=click.Path(), help="White = missing.")
 @click.option("-o", "--out", required=True, type=click.Path(), help="File to write.")

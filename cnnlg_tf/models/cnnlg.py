@@ -184,6 +184,12 @@ class CNNLG(keras.Model):
             distribution.mean if seed is None else gaussian.sample(distribution, seed, temperature)
         )
 
+    @property
+    def network_weights(self) -> list[Any]:
+        """All variables of the networks, in a fixed order, without what a trainer may have added."""
+        parts = [self.prior, self.latent_guide, self.gradient_guide]
+        return [v for part in parts if part is not None for v in part.variables]
+
     def _create_weights(self) -> None:
         """Run every part once on a small image, so that weights exist and can be loaded."""
         image, mask = tf.zeros([1, 32, 32, 3]), tf.ones([1, 32, 32, 1])

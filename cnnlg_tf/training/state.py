@@ -15,7 +15,7 @@ from cnnlg_tf.training.trainable import TrainableCNNLG
 
 def training_variables(model: TrainableCNNLG) -> list[Any]:
     """All variables that a step changes, in a fixed order."""
-    variables = [*model.weights_of_network, *model.optimizer.variables]
+    variables = [*model.network_weights, *model.optimizer.variables]
     if model.discriminator is not None and model.discriminator_optimizer is not None:
         variables += [*model.discriminator.variables, *model.discriminator_optimizer.variables]
     return variables
@@ -43,7 +43,7 @@ def restore_state(model: TrainableCNNLG, folder: Path) -> None:
 
 def restore_weights(model: TrainableCNNLG, folder: Path) -> None:
     """Put back the weights that were trained, not their average: the next phase goes on from these."""
-    variables = model.weights_of_network
+    variables = model.network_weights
     _assign(variables, _read(folder)[: len(variables)], folder)
 
 

@@ -82,12 +82,6 @@ class TrainableCNNLG(CNNLG):
         parts = [self.prior, self.latent_guide, self.gradient_guide]
         return [v for part in parts if part is not None for v in part.trainable_variables]
 
-    @property
-    def weights_of_network(self) -> list[Any]:
-        """All variables of the model itself, without the discriminator's."""
-        parts = [self.prior, self.latent_guide, self.gradient_guide, self.mask_refiner]
-        return [v for part in parts if part is not None for v in part.variables]
-
     def train_step(self, data: dict[str, tf.Tensor]) -> Metrics:
         """One step: unpack, losses and gradients with the penalty, apply, discriminator, metrics."""
         phase = self._phase()
