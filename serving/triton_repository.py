@@ -55,7 +55,7 @@ def triton_format(export: Path) -> str:
         ArtefactError: it is another one, or a TensorRT-RTX engine, which Triton has no backend for.
     """
     manifest = verify(export)
-    made = manifest["format"]
+    made: str = manifest["format"]
     if made not in _MODELS or manifest.get("builder") == "rtx":
         kind = "a TensorRT-RTX engine" if made in _MODELS else f"format {made!r}"
         raise ArtefactError(
