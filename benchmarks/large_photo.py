@@ -11,7 +11,6 @@ what trained ones do.
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -132,8 +131,11 @@ def main() -> int:
         if options.only not in name:
             continue
         command = [sys.executable, __file__, *sys.argv[1:], "--case", name]
-        output = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ)
-        row = figures[name] = json.loads(output.stdout.splitlines()[-1])
+        process = subprocess.run(command, capture_output=True, text=True)
+        if process.returncode:
+            print(f"{name}: failed\n{process.stderr}", file=sys.stderr)
+            return 1
+        row = figures[name] = json.loads(process.stdout.splitlines()[-1])
         note = ""
         if name in LIMITS:
             seconds, gib = LIMITS[name]

@@ -203,8 +203,7 @@ def test_output_name_is_checked_before_any_work(mean_fill: Any, tmp_path: Path) 
 
 
 def test_real_network_end_to_end(tiny_model: Any, photo: np.ndarray, mask: np.ndarray) -> None:
-    inpainter = Inpainter(tiny_model)
-    result = inpainter.repair(photo, mask, samples=1, uncertainty=True)
+    result = Inpainter(tiny_model).repair(photo, mask, uncertainty=True)
     direct, _ = tiny_model.repair(
         photo[np.newaxis].astype(np.float32) * np.float32(1 / 255),
         (mask > 0)[np.newaxis, ..., np.newaxis].astype(np.float32),
@@ -213,5 +212,12 @@ def test_real_network_end_to_end(tiny_model: Any, photo: np.ndarray, mask: np.nd
     assert np.abs(result.photo - expected).max() <= 1
     assert np.array_equal(result.photo[mask == 0], photo[mask == 0])
     assert result.uncertainty is not None and result.uncertainty[mask > 0].min() > 0
+
+
+@pytest.mark.slow
+def test_real_network_in_every_way(tiny_model: Any, photo: np.ndarray, mask: np.ndarray) -> None:
+    inpainter = Inpainter(tiny_model)
+    (sample,) = inpainter.repair(photo, mask, samples=1).samples
+    assert np.array_equal(sample[mask == 0], photo[mask == 0])
     assert inpainter.repair(photo, mask, reference=photo[:20]).photo.shape == photo.shape
     assert inpainter.find_damage(photo).shape == mask.shape
