@@ -34,9 +34,12 @@ DEFAULT_LIMITS = Limits()
 class Call:
     """The deadline and the cancellation of one request."""
 
-    def __init__(self, timeout: float | None = None) -> None:
-        """`timeout` in seconds from now; None for none."""
+    def __init__(
+        self, timeout: float | None = None, has_left: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`timeout` in seconds from now, None for none; `has_left` is asked whether the client did."""
         self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._has_left = has_left
         self._cancelled = threading.Event()
         self._callbacks: list[Callable[[], None]] = []
 
@@ -58,7 +61,7 @@ class Call:
 
     def problem(self) -> ServingError | None:
         """Why this request need not be worked on any more, or None."""
-        if self._cancelled.is_set():
+        if self._cancelled.is_set() or self._has_left():
             return ServingError("the client cancelled the request", "CANCELLED")
         if self.remaining() == 0.0:
             return ServingError(

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import select
 import socket
 import threading
 import zlib
@@ -117,8 +118,6 @@ class _HttpServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server_version = "cnnlg-tf"
-    sys_version = ""
     timeout = _IDLE_SECONDS
     wbufsize = -1  # headers and body leave in one packet
 
@@ -130,6 +129,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._handle()
 
     do_POST = do_OPTIONS = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_GET
+
+    def version_string(self) -> str:
+        return "cnnlg-tf"
 
     def log_message(self, format: str, *args: Any) -> None:
         _log.debug(format, *args)
@@ -157,13 +159,22 @@ class _Handler(BaseHTTPRequestHandler):
             raise ServingError(f"Not Found: {path}")
         if self.command == "OPTIONS" and rest.cors:
             return "application/json", ""
-        call = Call(rest.timeout if rest.timeout > 0 else None)
+        call = Call(rest.timeout if rest.timeout > 0 else None, self._client_left)
         if self.command == "POST" and (match := _ACTION.fullmatch(path)):
             with rest.gate.enter(call):
                 return "application/json", _act(rest.core, match, body, call)
         if self.command == "GET" and (match := _READ.fullmatch(path)):
             return "application/json", _read(rest.core, match, call)
         raise ServingError(f"Malformed request: {self.command} {path}", "INVALID_ARGUMENT")
+
+    def _client_left(self) -> bool:
+        """Whether the other side closed the connection: then it reads as at its end."""
+        poll = select.poll()
+        poll.register(self.connection, select.POLLIN)
+        try:
+            return bool(poll.poll(0)) and self.connection.recv(1, socket.MSG_PEEK) == b""
+        except OSError:
+            return True
 
     def _body(self, limit: int) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():

@@ -38,6 +38,11 @@ def test_cancelling_tells_those_who_wait() -> None:
     assert caught.value.code == "CANCELLED"
 
 
+def test_a_call_asks_whether_its_client_left() -> None:
+    with pytest.raises(ServingError, match="the client cancelled the request"):
+        Call(has_left=lambda: True).check()
+
+
 def test_the_gate_lets_a_bounded_number_in_and_late_ones_leave() -> None:
     gate = RunGate(1)
     with gate.enter(Call()):

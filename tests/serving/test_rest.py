@@ -5,13 +5,17 @@ import gzip
 import http.client
 import json
 import socket
+import time
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.serving.servers import Server, predict_request
+from cnnlg_tf.errors import ServingError
+from cnnlg_tf.serving.limits import Call
+from cnnlg_tf.serving.rest import RestServer
+from tests.serving.servers import Server, free_port, predict_request, wait_until
 
 TWO = "/v1/models/half_plus_two"
 KINDS = "/v1/models/kinds"
@@ -167,6 +171,42 @@ def test_a_request_that_takes_too_long_ends_in_504(server: Server) -> None:
     status, answer = server.rest(f"{KINDS}:predict", body)
     assert status == 504
     assert "Timed out" in answer["error"]
+
+
+def test_a_client_that_left_is_noticed() -> None:
+    """While a request waits for its turn, its call says when nobody waits for it any more."""
+    problems: list[str] = []
+
+    class Waiting:
+        """A core whose classify never ends by itself."""
+
+        def classify(self, request: Any, call: Call, entrypoint: str) -> Any:
+            assert call.problem() is None
+            wait_until(call.problem, 20)
+            problems.append(getattr(call.problem(), "code", ""))
+            raise ServingError("over")
+
+    port = free_port()
+    rest = RestServer(Waiting(), port, threads=1, timeout=60)  # type: ignore[arg-type]
+    rest.start()
+    body = b'{"examples": [{}]}'
+    head = f"POST {TWO}:classify HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("localhost", port)) as connection:
+        connection.sendall(head.encode() + body)
+        time.sleep(0.2)
+        assert problems == []
+    wait_until(lambda: problems, 20)
+    rest.stop(5)
+    assert problems == ["CANCELLED"]
+
+
+def test_a_taken_port_is_told() -> None:
+    with socket.socket() as holder:
+        holder.bind(("0.0.0.0", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(ServingError, match=f"REST cannot listen on port {port}: Address"):
+            RestServer(None, port, threads=1, timeout=1)  # type: ignore[arg-type]
 
 
 def test_bodies_gzipped_chunked_and_too_large(server: Server) -> None:
