@@ -1,6 +1,7 @@
 """The executable `cnnlg-tf-model-server`: the command line of `tensorflow_model_server`."""
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -70,6 +71,8 @@ def serve(options: ServerOptions, on_ready: Callable[[], None] = lambda: None) -
     def stop_on_signal() -> None:
         signal.sigwait(signals)
         server.request_stop()
+        signal.sigwait(signals)
+        os._exit(1)  # asked twice: whoever asks does not want to wait for the drain
 
     threading.Thread(target=stop_on_signal, name="signals", daemon=True).start()
     with server:

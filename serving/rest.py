@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
                 error = to_serving_error(caught)
                 if error.code == "INTERNAL":
                     _log.exception("A REST request failed in an unforeseen way")
-                code = 404 if error.code == "" else http_code(error.code)
+                code = http_code(error.code)
                 text = json.dumps({"error": str(error)})
             self._send(code, kind, text.encode(), rest)
 
@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         if rest.prometheus_path is not None and path == rest.prometheus_path:
             return "text/plain", rest.core.metrics.text()
         if not path.lower().startswith("/v1/"):
-            raise ServingError(f"Not Found: {path}")
+            raise ServingError(f"Not Found: {path}", "NOT_FOUND")
         if self.command == "OPTIONS" and rest.cors:
             return "application/json", ""
         call = Call(rest.timeout if rest.timeout > 0 else None, self._client_left)
