@@ -74,10 +74,12 @@ class GuidedCopy(keras.layers.Layer):
     """Copies high frequencies from known windows to all positions, by similarity of projected guide features.
 
     call(features, sources): features [b, h/8, w/8, c] of the positions to paint; sources, a list of Source.
-    Returns (copied [b, h, w, 3], confidence [b, h/8, w/8, 1] in [0, 1]); zero where there is nothing to copy from.
+    Returns (copied [b, h, w, 3], confidence [b, h/8, w/8, 1]: the highest similarity, in [0, 1]); zero where there is
+    nothing to copy from. In training windows are blended by softmax(sharpness * cosine similarity), which gives the
+    projection gradients; at repair time the most similar window is copied: sharper, and no product with all windows.
 
     Args:
-        sharpness: inverse temperature of the attention on cosine similarity. High values copy one window.
+        sharpness: inverse temperature of the attention in training.
     """
 
     def __init__(self, config: GuidedCopyConfig, **kwargs: Any) -> None:
@@ -87,7 +89,9 @@ class GuidedCopy(keras.layers.Layer):
         # === Config ===
         self.config = config
 
-    def call(self, features: tf.Tensor, sources: list[Source]) -> tuple[tf.Tensor, tf.Tensor]:
+    def call(
+        self, features: tf.Tensor, sources: list[Source], training: bool | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         query = self._unit(features)  # [b, n, c]
         keys = tf.concat([self._unit(s.features) for s in sources], axis=1)  # [b, m, c]
         values = tf.concat(
@@ -95,13 +99,17 @@ class GuidedCopy(keras.layers.Layer):
         )  # [b, m, 768]
         usable = tf.concat([_flatten(_usable(s.mask)) for s in sources], axis=1)[..., 0]  # [b, m]
 
-        scores = self.config.sharpness * tf.matmul(query, keys, transpose_b=True)  # [b, n, m]
-        scores = scores + (usable[:, None] - 1.0) * 1e4
-        attention = tf.nn.softmax(scores) * usable[:, None]
+        similarity = tf.matmul(query, keys, transpose_b=True)  # [b, n, m]
+        similarity = similarity + 4.0 * (usable[:, None] - 1.0)
+        some = tf.reduce_max(usable, axis=1)[:, None, None]  # [b, 1, 1]
+        confidence = tf.nn.relu(tf.reduce_max(similarity, axis=2)[..., None])  # [b, n, 1]
+        windows = some * (
+            _blend(similarity * self.config.sharpness, values)
+            if training
+            else _pick(similarity, values)
+        )
         shape = tf.shape(features)
-        windows = tf.matmul(attention, values)  # [b, n, 768]
         windows = tf.reshape(windows, [shape[0], shape[1], shape[2], 3 * 4 * CELL**2])
-        confidence = tf.reduce_max(attention, axis=-1)
         return fold_windows(windows, 3), tf.reshape(confidence, [shape[0], shape[1], shape[2], 1])
 
     def _unit(self, features: tf.Tensor) -> tf.Tensor:
@@ -123,6 +131,18 @@ def _flatten(x: tf.Tensor) -> tf.Tensor:
     """[b, h, w, c] -> [b, h w, c]."""
     shape = tf.shape(x)
     return tf.reshape(x, [shape[0], shape[1] * shape[2], x.shape[-1]])
+
+
+def _blend(scores: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Values weighed by attention: [b, n, m], [b, m, c] -> [b, n, c]."""
+    return tf.matmul(tf.nn.softmax(scores), values)
+
+
+def _pick(scores: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """The value of the highest score: [b, n, m], [b, m, c] -> [b, n, c]."""
+    shape = tf.shape(values)
+    best = tf.argmax(scores, axis=2, output_type=tf.int32) + shape[1] * tf.range(shape[0])[:, None]
+    return tf.gather(tf.reshape(values, [shape[0] * shape[1], values.shape[-1]]), best)
 
 
 def _usable(mask: tf.Tensor) -> tf.Tensor:

@@ -152,6 +152,7 @@ class Decoder(keras.Model):
         latent: tf.Tensor,
         reference: list[tuple[Context, tf.Tensor]] | None = None,
         detail: tf.Tensor | float = 1.0,
+        training: bool | None = None,
     ) -> Decoded:
         features = self.features(context, latent)
         fill_quarter = tf.nn.avg_pool2d(context.filled, 4, 4, "VALID")
@@ -161,7 +162,7 @@ class Decoder(keras.Model):
         x = features.skip + upsample(self.up_half(features.quarter), 2)  # [b, h/2, w/2, w0]
         merged = [x, features.folded]
         if self.copy is not None:
-            merged += self._copied(context, features, coarse, reference or [], detail)
+            merged += self._copied(context, features, coarse, reference or [], detail, training)
         x = self.merge(self.activation(tf.concat(merged, axis=-1))) + x
         x = _run(self.decode_half, x)
         parameters = tf.nn.depth_to_space(self.head(self.activation(x)), 2)  # [b, h, w, 10 k]
@@ -191,13 +192,14 @@ class Decoder(keras.Model):
         coarse: tf.Tensor,
         reference: list[tuple[Context, tf.Tensor]],
         detail: tf.Tensor | float,
+        training: bool | None,
     ) -> list[tf.Tensor]:
         """Channels for the merge: a full-size candidate of the repair, folded, and how sure the copy is of it."""
         sources = [Source(features.match, high_frequencies(context.filled), context.mask)]
         for other, latent in reference:
             match = self.features(other, latent).match
             sources.append(Source(match, high_frequencies(other.filled), other.mask))
-        copied, confidence = self.copy(features.match, sources)
+        copied, confidence = self.copy(features.match, sources, training=training)
         known = 1.0 - context.mask
         candidate = smooth_upsample(coarse, 2) + detail * copied
         candidate = known * context.filled + context.mask * candidate

@@ -88,7 +88,7 @@ class TrainableCNNLG(CNNLG):
         batch = self._unpack(data)
 
         def loss() -> tuple[tf.Tensor, Forward]:
-            forward = self._forward(batch, phase)
+            forward = self._forward(batch, phase, training=True)
             total = forward.metrics["loss"] / self._replicas()
             return self.optimizer.scale_loss(total), forward
 
@@ -106,14 +106,16 @@ class TrainableCNNLG(CNNLG):
 
     def test_step(self, data: dict[str, tf.Tensor]) -> Metrics:
         """The losses of a batch, without an update."""
-        return self._average(self._forward(self._unpack(data), self._phase()).metrics)
+        return self._average(
+            self._forward(self._unpack(data), self._phase(), training=False).metrics
+        )
 
-    def _forward(self, batch: Batch, phase: PhaseConfig) -> Forward:
+    def _forward(self, batch: Batch, phase: PhaseConfig, training: bool) -> Forward:
         if phase.kind == "generation":
-            return self._generation(batch, phase)
-        return self._prediction(batch, phase)
+            return self._generation(batch, phase, training)
+        return self._prediction(batch, phase, training)
 
-    def _generation(self, batch: Batch, phase: PhaseConfig) -> Forward:
+    def _generation(self, batch: Batch, phase: PhaseConfig, training: bool) -> Forward:
         """The prior on whole images: the decoder sees h only, the hole is everywhere."""
         everywhere = tf.ones_like(batch.mask)
         nothing = tf.zeros_like(batch.image)
@@ -123,18 +125,18 @@ class TrainableCNNLG(CNNLG):
         drawn = latent.mean + tf.exp(0.5 * latent.log_variance) * self._noise(
             latent.mean, batch.seed
         )
-        decoded = self.prior.decoder(context, drawn)
+        decoded = self.prior.decoder(context, drawn, training=training)
         divergence = gaussian.kl_divergence(latent, gaussian.standard_like(latent))
         terms = self._pixel_terms(batch._replace(mask=everywhere), decoded, phase)
         terms["kl"] = losses.latent_kl(divergence, everywhere)
         return self._total(terms, phase, likelihood.mean(decoded.pixels))
 
-    def _prediction(self, batch: Batch, phase: PhaseConfig) -> Forward:
+    def _prediction(self, batch: Batch, phase: PhaseConfig, training: bool) -> Forward:
         """The repair of holes, from guides that learn the latent map and the gradients."""
         context = self.context(batch.image, batch.mask)
         terms: Metrics = {}
         latent = self._training_latent(batch, context, phase, terms)
-        decoded = self.prior.decoder(context, latent)
+        decoded = self.prior.decoder(context, latent, training=training)
         terms |= self._pixel_terms(batch, decoded, phase)
         target = image_gradients(batch.image)
         repaired = likelihood.mean(decoded.pixels)
