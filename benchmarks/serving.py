@@ -6,6 +6,7 @@ EXPORT is a folder of numbered versions (`cnnlg-tf export`); without it an untra
 exported first: it costs what a trained one does. Each figure is a closed loop of 1, 4 or 16 clients, each a thread
 that sends the next request when it has read the answer's arrays. Clients, server and model share this machine. The
 ways to serve take turns in each round, so that a busy machine burdens them alike; the figures are over all rounds.
+`cpu` is the processor time of a request, client and server together, which a busy machine hardly changes.
 
     direct     the SavedModel's signature called from threads of this process
     server     gRPC to `cnnlg-tf-model-server` in another process, arrays in tensor_content, answers in typed fields
@@ -75,20 +76,24 @@ def measure(
     import numpy as np
 
     latencies: dict[str, list[float]] = {way: [] for way in ways}
-    elapsed = dict.fromkeys(ways, 0.0)
+    elapsed, cpu = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0.0)
     for _ in range(rounds):
         for way, call in ways.items():
+            process = getattr(call, "process", None)
+            before = cpu_seconds(process)
             taken, times = closed_loop(call, clients, seconds)
             latencies[way] += times
             elapsed[way] += taken
+            cpu[way] += cpu_seconds(process) - before
     rows = []
     direct = len(latencies["direct"]) / elapsed["direct"]
     for way, times in latencies.items():
         rate = len(times) / elapsed[way]
         p50, p95, p99 = (float(np.percentile(times, q) * 1000) for q in (50, 95, 99))
+        cost = cpu[way] / len(times) * 1000
         print(
             f"{clients:3d} clients  {way:9} {rate:9.2f} requests/s  {rate / direct:5.2f} x direct  "
-            f"p50 {p50:8.1f}  p95 {p95:8.1f}  p99 {p99:8.1f} ms",
+            f"p50 {p50:8.1f}  p95 {p95:8.1f}  p99 {p99:8.1f}  cpu {cost:7.1f} ms",
             flush=True,
         )
         row = {"model": title, "clients": clients, "way": way, "requests_per_second": rate}
@@ -96,6 +101,15 @@ def measure(
             {**row, "of_direct": rate / direct, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99}
         )
     return rows
+
+
+def cpu_seconds(server_process: int | None) -> float:
+    """Processor time of this process, and of the server's, so far."""
+    total = time.process_time()
+    if server_process is not None:
+        fields = Path(f"/proc/{server_process}/stat").read_text().rpartition(")")[2].split()
+        total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
 
 
 def closed_loop(call: Call, clients: int, seconds: float) -> tuple[float, list[float]]:
@@ -144,13 +158,13 @@ def real_ways(folder: Path, stack: contextlib.ExitStack) -> dict[str, Call]:
         return buffer.getvalue()
 
     encoded = {"image_bytes": [png(image[0])], "mask_bytes": [png(mask[0, :, :, 0])]}
-    address = stack.enter_context(server(folder))
+    plain = stack.enter_context(server(folder))
     batching = stack.enter_context(server(folder, "--enable_batching"))
     return {
         "direct": direct_call(folder, inputs),
-        "server": remote_call(address, inputs),
+        "server": remote_call(plain, inputs),
         "batching": remote_call(batching, inputs),
-        "bytes": remote_call(address, encoded, "inpaint_bytes"),
+        "bytes": remote_call(plain, encoded, "inpaint_bytes"),
     }
 
 
@@ -170,13 +184,14 @@ def direct_call(folder: Path, inputs: dict[str, Any]) -> Call:
     return call
 
 
-def remote_call(address: str, inputs: dict[str, Any], signature: str = "") -> Call:
+def remote_call(running: tuple[str, int], inputs: dict[str, Any], signature: str = "") -> Call:
     import grpc
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
     from cnnlg_tf.serving.tensors import to_array
 
+    address, process = running
     channel = grpc.insecure_channel(address, [("grpc.max_receive_message_length", -1)])
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
@@ -189,13 +204,14 @@ def remote_call(address: str, inputs: dict[str, Any], signature: str = "") -> Ca
         outputs = stub.Predict(request, 600).outputs
         return [to_array(output, name) for name, output in outputs.items()]
 
+    call.process = process  # type: ignore[attr-defined]
     call()
     return call
 
 
 @contextlib.contextmanager
-def server(folder: Path, *flags: str) -> Iterator[str]:
-    """A running server's address."""
+def server(folder: Path, *flags: str) -> Iterator[tuple[str, int]]:
+    """A running server's address and process id."""
     import grpc
 
     with socket.socket() as probe:
@@ -208,7 +224,7 @@ def server(folder: Path, *flags: str) -> Iterator[str]:
     try:
         with grpc.insecure_channel(address) as channel:
             grpc.channel_ready_future(channel).result(READY_SECONDS)
-        yield address
+        yield address, process.pid
     finally:
         process.terminate()
         process.wait()
