@@ -120,7 +120,7 @@ def _write_warmup(path: Path, names: list[str]) -> None:
     mask = np.zeros((side, side, 1), np.float32)
     mask[side // 4 : side // 2, side // 4 : side // 2] = 1.0
     encoded = [tf.io.encode_png((255 * x).astype(np.uint8)).numpy() for x in (image, mask)]
-    tensors = {
+    tensors: dict[str, Any] = {
         "image": image[None],
         "mask": mask[None],
         "image_bytes": np.array([encoded[0]]),
