@@ -161,8 +161,7 @@ class Decoder(keras.Model):
         )  # [b, h/4, w/4, 3]
         x = features.skip + upsample(self.up_half(features.quarter), 2)  # [b, h/2, w/2, w0]
         merged = [x, features.folded]
-        if self.copy is not None:
-            merged += self._copied(context, features, coarse, reference or [], detail, training)
+        merged += self._copied(context, features, coarse, reference or [], detail, training)
         x = self.merge(self.activation(tf.concat(merged, axis=-1))) + x
         x = _run(self.decode_half, x)
         parameters = tf.nn.depth_to_space(self.head(self.activation(x)), 2)  # [b, h, w, 10 k]
@@ -194,7 +193,12 @@ class Decoder(keras.Model):
         detail: tf.Tensor | float,
         training: bool | None,
     ) -> list[tf.Tensor]:
-        """Channels for the merge: a full-size candidate of the repair, folded, and how sure the copy is of it."""
+        """Channels for the merge: a full-size candidate of the repair, folded, and how sure the copy is of it.
+
+        None of them without guided copy.
+        """
+        if self.copy is None:
+            return []
         sources = [Source(features.match, high_frequencies(context.filled), context.mask)]
         for other, latent in reference:
             match = self.features(other, latent).match

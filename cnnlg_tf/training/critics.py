@@ -56,28 +56,31 @@ class VGGFeatures:
 class PatchDiscriminator(keras.Model):
     """Scores overlapping patches as real or painted (PatchGAN, arXiv 1611.07004), with spectral normalisation.
 
+    The last layer is not normalised: it would hold scores so near zero that the hinge loss hardly moves.
+
     call(image [b, h, w, 3] in [-1, 1]) -> list of features; the last is the scores, [b, h/8, w/8, 1].
     """
 
     def __init__(self, width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         # === Layers ===
-        plan = ((width, 4, 2), (2 * width, 4, 2), (4 * width, 4, 2), (4 * width, 3, 1), (1, 3, 1))
+        plan = ((width, 4, 2), (2 * width, 4, 2), (4 * width, 4, 2), (4 * width, 3, 1))
         self.convolutions = [
             keras.layers.SpectralNormalization(
                 keras.layers.Conv2D(filters, size, strides=stride, padding="same"), name=f"conv_{i}"
             )
             for i, (filters, size, stride) in enumerate(plan)
         ]
+        self.score = keras.layers.Conv2D(1, 3, padding="same", name="score")
         # === Config ===
         self.width = width
 
     def call(self, image: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
         x, features = image, []
-        for layer in self.convolutions[:-1]:
+        for layer in self.convolutions:
             x = tf.nn.leaky_relu(layer(x, training=training), 0.2)
             features.append(x)
-        return [*features, self.convolutions[-1](x, training=training)]
+        return [*features, self.score(x)]
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"width": self.width}

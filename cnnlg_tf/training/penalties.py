@@ -140,29 +140,20 @@ def _gradients_ahead(
     loss: LossFunction, variables: list[Any], direction: list[tf.Tensor], step: tf.Tensor
 ) -> list[tf.Tensor]:
     """dL/dtheta at theta + step * direction. The weights are put back bit for bit."""
-    own = [_component(v) for v in variables]
-    kept = [tf.identity(v) for v in own]
+    kept = [tf.identity(_raw(v)) for v in variables]
     with tf.control_dependencies(kept):
-        for variable, value, towards in zip(own, kept, direction, strict=True):
-            variable.assign(value + step * towards)
+        for variable, value, towards in zip(variables, kept, direction, strict=True):
+            _assign_here(variable, value + step * towards)
     gradients = plain_gradients(loss, variables).gradients
     with tf.control_dependencies(gradients):
-        for variable, value in zip(own, kept, strict=True):
-            variable.assign(value)
+        for variable, value in zip(variables, kept, strict=True):
+            _assign_here(variable, value)
     return gradients
 
 
-def _component(variable: Any) -> tf.Variable:
-    """This replica's own copy of a variable, which may be written without the others."""
-    copies = tf.distribute.get_strategy().experimental_local_results(_raw(variable))
-    if len(copies) == 1:
-        return copies[0]
-    here = tf.DeviceSpec.from_string(tf.distribute.get_replica_context().devices[0])
-    places = [tf.DeviceSpec.from_string(copy.device) for copy in copies]
-    index = [(p.device_type, p.device_index) for p in places].index(
-        (here.device_type, here.device_index)
-    )
-    return copies[index]
+def _assign_here(variable: Any, value: tf.Tensor) -> None:
+    """Write this replica's copy of a variable without the others, which `assign` would refuse."""
+    tf.raw_ops.AssignVariableOp(resource=_raw(variable).handle, value=value)
 
 
 def dense_gradients(

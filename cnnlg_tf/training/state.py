@@ -49,7 +49,7 @@ def restore_weights(model: TrainableCNNLG, folder: Path) -> None:
 
 def _read(folder: Path) -> list[np.ndarray[Any, Any]]:
     try:
-        with np.load(folder / STATE) as file:
+        with (folder / STATE).open("rb") as raw, np.load(raw) as file:
             return [file[name] for name in sorted(file.files)]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise CheckpointError(f"{folder / STATE} is missing or damaged: {error}") from error
@@ -71,7 +71,7 @@ def averaged_weights(model: TrainableCNNLG) -> Iterator[None]:
     """Inside the block the model has its moving-average weights, where the optimiser keeps them."""
     optimizer = model.optimizer
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    if not optimizer.use_ema:
+    if optimizer is None or not optimizer.use_ema:
         yield
         return
     variables = model.generator_variables

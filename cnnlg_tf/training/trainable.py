@@ -76,6 +76,9 @@ class TrainableCNNLG(CNNLG):
             discriminator(tf.zeros([1, 32, 32, 3]))
             discriminator_optimizer.build(discriminator.trainable_variables)
 
+    def _symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: all weights exist. Keras would take the first batches for it, and training would miss them."""
+
     @property
     def generator_variables(self) -> list[Any]:
         """The trainable weights of the model itself, without the discriminator's."""
@@ -154,11 +157,11 @@ class TrainableCNNLG(CNNLG):
 
         Half of the guide's are its mean, half drawn at a random temperature, so that `sample` works as well.
         """
-        if self.latent_guide is None:
-            return self._latent(context, None, 0.0)
         blind = batch.blind[:, :, None, None]
         observed = blind * batch.damaged + (1.0 - blind) * context.filled
         guidance = self.guide(observed, batch.mask * (1.0 - blind))
+        if guidance is None:
+            return self._latent(context, None, 0.0)
         posterior = gaussian.Gaussian(*self._float32(self.prior.encoder(batch.image)))
         # The guide follows the posterior and not the other way round: a posterior that may move towards the guide
         # ends up saying nothing that the guide does not know.

@@ -1,0 +1,62 @@
+"""A training run at its smallest."""
+
+from typing import Any
+
+import pytest
+
+from cnnlg_tf.config import Config, ModelConfig, parse_config
+
+PHASE: dict[str, Any] = {
+    "name": "prediction",
+    "kind": "prediction",
+    "steps": 4,
+    "crop": 32,
+    "batch_size": 4,
+    "optimizer": {"warmup_steps": 0},
+}
+
+
+@pytest.fixture(scope="session")
+def smallest(tiny_model_config: ModelConfig) -> ModelConfig:
+    """The prior and the latent guide: what traces fastest."""
+    off = {
+        part: getattr(tiny_model_config, part).model_copy(update={"enabled": False})
+        for part in ("gradient_guide", "guided_copy")
+    }
+    return tiny_model_config.model_copy(update={"scan_steps": 2, "mixtures": 1, **off})
+
+
+@pytest.fixture(scope="session")
+def make_config(smallest: ModelConfig) -> Any:
+    """make_config(phase changes, model=..., data=..., train=...) -> Config of a run of 4 steps."""
+
+    def make(
+        *phases: dict[str, Any],
+        model: ModelConfig | None = None,
+        data: dict[str, Any] | None = None,
+        **train: Any,
+    ) -> Config:
+        return parse_config(
+            {
+                "data": data or {"kind": "synthetic", "synthetic": {"length": 8, "size": 48}},
+                "model": (model or smallest).model_dump(mode="json"),
+                "train": {
+                    "compile": "none",
+                    "log_every": 1,
+                    "picture_every": 0,
+                    "phases": [{**PHASE, **changes} for changes in phases or ({},)],
+                    **train,
+                },
+            }
+        )
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def default_policy() -> Any:
+    """Mixed precision is a global of Keras: put it back."""
+    import keras
+
+    yield
+    keras.mixed_precision.set_dtype_policy("float32")
