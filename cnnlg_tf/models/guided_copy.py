@@ -102,7 +102,7 @@ class GuidedCopy(keras.layers.Layer):
         similarity = tf.matmul(query, keys, transpose_b=True)  # [b, n, m]
         similarity = similarity + 4.0 * (usable[:, None] - 1.0)
         some = tf.reduce_max(usable, axis=1)[:, None, None]  # [b, 1, 1]
-        confidence = tf.nn.relu(tf.reduce_max(similarity, axis=2)[..., None])  # [b, n, 1]
+        confidence = tf.nn.relu(tf.reduce_max(similarity, axis=2, keepdims=True))  # [b, n, 1]
         windows = some * (
             _blend(similarity * self.config.sharpness, values)
             if training
