@@ -69,7 +69,7 @@ def make_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Opti
     )
     return _CLASSES[config.name](
         learning_rate=schedule,
-        weight_decay=config.weight_decay or None,
+        weight_decay=config.weight_decay,
         global_clipnorm=config.clip_norm,
         use_ema=config.ema is not None,
         ema_momentum=config.ema or 0.99,

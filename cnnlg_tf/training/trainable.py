@@ -76,7 +76,7 @@ class TrainableCNNLG(CNNLG):
             discriminator(tf.zeros([1, 32, 32, 3]))
             discriminator_optimizer.build(discriminator.trainable_variables)
 
-    def _symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+    def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: all weights exist. Keras would take the first batches for it, and training would miss them."""
 
     @property
