@@ -1,7 +1,7 @@
 """Photo in, photo out: repair photos of any size with a network that sees one window at a time."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,14 @@ from cnnlg_tf.inference.photo_io import (
     read_photo,
     write_photo,
 )
-from cnnlg_tf.inference.windows import any_pool, plan_windows, split_by_scale, tile
+from cnnlg_tf.inference.windows import (
+    Box,
+    Window,
+    any_pool,
+    plan_windows,
+    split_by_scale,
+    tile,
+)
 
 WORKING_SIDE = 512  # pixels; the widest window that the network is given
 THICKNESS = 160  # pixels; thicker holes are repaired at a lower resolution first
@@ -235,8 +242,8 @@ def _paint(
     painted, missing = photo.copy(), hole.copy()
     if not hole.any():
         return painted
-    for scale, part in split_by_scale(hole, THICKNESS, WORKING_SIDE):
-        for window in plan_windows(any_pool(part, scale), WORKING_SIDE):
+    for scale, windows, part in _plan(hole):
+        for window in windows:
             box = window.box.scaled(scale).clipped(*hole.shape)
             core = window.core.scaled(scale).clipped(*hole.shape)
             wanted = part[core.slices] & missing[core.slices]
@@ -256,6 +263,20 @@ def _paint(
             if spread is not None:
                 spread[core.slices][wanted] = deviation[inner.slices][wanted]
     return painted
+
+
+def _plan(hole: np.ndarray) -> Iterator[tuple[int, list[Window], np.ndarray]]:
+    """(scale, windows at that scale, the part of the hole that they repair), coarse parts first.
+
+    A photo that fits one window is one: all of it is context, and a server that is sent the photo gives the same.
+    """
+    height, width = hole.shape
+    if max(height, width) <= WORKING_SIDE:
+        whole = Box(0, 0, height, width)
+        yield 1, [Window(whole, whole)], hole
+        return
+    for scale, part in split_by_scale(hole, THICKNESS, WORKING_SIDE):
+        yield scale, plan_windows(any_pool(part, scale), WORKING_SIDE), part
 
 
 def _paint_thick(
