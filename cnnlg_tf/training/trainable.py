@@ -227,8 +227,9 @@ class TrainableCNNLG(CNNLG):
             on_fake = discriminator(painted, training=True)[-1]
             touched = _to_size(mask, on_fake)
             value = tf.reduce_mean(losses.hinge_discriminator(on_real, on_fake, touched))
+            scaled = value / self._replicas()
         variables = discriminator.trainable_variables
-        gradients = dense_gradients(tape, value / self._replicas(), variables)
+        gradients = dense_gradients(tape, scaled, variables)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return value
 
