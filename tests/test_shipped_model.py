@@ -28,7 +28,8 @@ def measure(inpainter: Inpainter, name: str) -> float:
     photo = cv2.resize(photo, (128, 128), interpolation=cv2.INTER_AREA)
     mask = draw_mask(CASES[name], 128, 128, np.random.default_rng(7)).astype(bool)
     damaged = np.where(mask[..., None], np.uint8(0), photo)
-    return hole_psnr(inpainter.repair(damaged, mask).photo, photo, mask)
+    repaired = inpainter.repair(damaged, mask).photo
+    return hole_psnr(repaired / 255.0, photo / 255.0, mask)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,68 @@
+"""Time and memory of one repair at 512 x 512 px beside PatchMatch, in one run.
+
+    python benchmarks/speed.py [--model MODEL] [--rounds 5]
+
+Prints the median seconds of each, their ratio, and the peak memory of our repair above that of the started runtime.
+PatchMatch needs the extra `bench`.
+"""
+
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+from PIL import Image
+
+import cnnlg_tf
+from cnnlg_tf.startup import start_tensorflow
+
+EXAMPLES = Path(cnnlg_tf.__file__).parent / "examples"
+
+
+@click.command()
+@click.option("--model", type=click.Path(), help="Checkpoint folder; default: the shipped model.")
+@click.option("--rounds", default=5, show_default=True, help="Repairs of each, in turn.")
+@click.option("--threads", default=2, show_default=True, help="Of TensorFlow.")
+def main(model: str | None, rounds: int, threads: int) -> None:
+    """Time our repair and PatchMatch in turn on an example photo."""
+    start_tensorflow()
+    import tensorflow as tf
+
+    from cnnlg_tf.evaluation.peers import load_peers
+    from cnnlg_tf.inference.inpainter import Inpainter
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    photo = np.asarray(Image.open(EXAMPLES / "lake.jpg").convert("RGB"))
+    mask = np.asarray(Image.open(EXAMPLES / "lake.mask.png").convert("L")) >= 128
+    inpainter = Inpainter(model)
+    before = _peak_mebibytes()
+    first = _seconds(lambda: inpainter.repair(photo, mask))
+    peak = _peak_mebibytes() - before
+    (peer,) = load_peers(["patchmatch"])[0]
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(_seconds(lambda: inpainter.repair(photo, mask)))
+        theirs.append(_seconds(lambda: peer.repair(photo, mask)))
+    mine, other = statistics.median(ours), statistics.median(theirs)
+    click.echo(f"photo 512 x 512, hole {mask.mean():.1%}, {threads} threads, median of {rounds}")
+    click.echo(f"CNNLG       {mine:6.3f} s (first {first:.1f} s, with tracing)")
+    click.echo(f"PatchMatch  {other:6.3f} s")
+    click.echo(f"ratio       {other / mine:6.1f}")
+    click.echo(f"peak memory {peak:6.0f} MiB above the runtime with the model loaded")
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _peak_mebibytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
