@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnlg_tf.errors import ArtefactError, ExportError
-from cnnlg_tf.export import manifest, operators, parity
+from cnnlg_tf.export import manifest, onnx_graph, operators, parity
 from cnnlg_tf.export.frozen import freeze
 from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
 from cnnlg_tf.extras import require
@@ -51,7 +51,9 @@ def export_onnx(
             know, or its output is too far from the model's.
     """
     if precision not in PRECISIONS:
-        raise ExportError(f"precision must be one of {PRECISIONS} for ONNX. Received: {precision!r}")
+        raise ExportError(
+            f"precision must be one of {PRECISIONS} for ONNX. Received: {precision!r}"
+        )
     require("onnxruntime", "onnx")
     import onnx
 
@@ -99,7 +101,9 @@ def load_runner(folder: str | Path, *, threads: int = 0, verify: bool = True) ->
     try:
         session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no base class of their own
-        raise ArtefactError(f"{path} must be an ONNX model that onnxruntime loads. Received: {error}") from error
+        raise ArtefactError(
+            f"{path} must be an ONNX model that onnxruntime loads. Received: {error}"
+        ) from error
     names = list(SIGNATURES[DEFAULT].outputs)
 
     def run(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -135,8 +139,7 @@ def to_onnx(model: "CNNLG") -> Any:
         )
         converted.delete_unused_nodes(converted.outputs)
         proto = simplify(converted.make_model("cnnlg"))
-    _write_paddings(proto.graph)
-    _tidy_slices(proto.graph)
+    onnx_graph.tidy(proto.graph)
     _name_free_sizes(proto.graph)
     onnx.checker.check_model(proto, full_check=True)
     return proto
@@ -169,63 +172,6 @@ def _with_precision(proto: Any, precision: str, calibration: list[np.ndarray] | 
     if precision == "fp16":
         return onnx_precision.to_float16(proto)
     return quantise.quantise(proto, calibration) if precision == "int8" else proto
-
-
-def _write_paddings(graph: Any) -> None:
-    """Turn "same" into numbers: onnxruntime refuses it for dilated convolutions, quantisers and parsers like it better.
-
-    Inside the model sizes are multiples of 16, so an input of stride 2 is even: "same" pads one row below and right.
-    """
-    from onnx import helper
-
-    for node in graph.node:
-        attributes = {a.name: a for a in node.attribute}
-        if node.op_type != "Conv" or attributes.get("auto_pad") is None:
-            continue
-        if attributes["auto_pad"].s == b"SAME_UPPER":
-            sizes, strides, dilations = (
-                list(attributes[key].ints) if key in attributes else [1, 1]
-                for key in ("kernel_shape", "strides", "dilations")
-            )
-            totals = [
-                d * (k - 1) + 1 - s for k, s, d in zip(sizes, strides, dilations, strict=True)
-            ]
-            begins = [max(total, 0) // 2 for total in totals]
-            ends = [max(total, 0) - begin for total, begin in zip(totals, begins, strict=True)]
-            node.attribute.append(helper.make_attribute("pads", begins + ends))
-        node.attribute.remove(attributes["auto_pad"])
-
-
-def _tidy_slices(graph: Any) -> None:
-    """Leave out axes that a Slice takes whole, and write "to the end" as ONNX does: the largest int64.
-
-    tf2onnx writes a number near 2**31 instead, which OpenVINO takes for a bound of the size.
-    """
-    from onnx import numpy_helper
-
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    end_of_axis = np.iinfo(np.int64).max
-    for index, node in enumerate(list(graph.node)):
-        if node.op_type != "Slice" or any(name not in constants for name in node.input[1:]):
-            continue
-        starts, ends, *rest = (constants[name].astype(np.int64) for name in node.input[1:])
-        axes = rest[0] if rest else np.arange(len(starts))
-        steps = rest[1] if len(rest) > 1 else np.ones_like(starts)
-        ends = np.where((ends >= 10**9) & (steps > 0), end_of_axis, ends)
-        starts = np.where((starts >= 10**9) & (steps < 0), -1, starts)
-        ends = np.where((ends <= -(10**9)) & (steps < 0), np.iinfo(np.int64).min, ends)
-        kept = ~((starts == 0) & (ends == end_of_axis) & (steps == 1))
-        kept[0] |= not kept.any()  # OpenVINO takes no Slice without axes
-        del node.input[1:]
-        for key, values in zip(
-            ("starts", "ends", "axes", "steps"), (starts, ends, axes, steps), strict=True
-        ):
-            name = f"slice_{index}_{key}"
-            graph.initializer.append(numpy_helper.from_array(values[kept], name))
-            node.input.append(name)
-    used = {name for node in graph.node for name in node.input}
-    for tensor in [t for t in graph.initializer if t.name not in used]:
-        graph.initializer.remove(tensor)
 
 
 def _name_free_sizes(graph: Any) -> None:

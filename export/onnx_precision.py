@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
-FLOAT32_OPERATORS = frozenset("ArgMax Exp MatMul Reciprocal ReduceMax ReduceSum Softmax Sqrt".split())
+FLOAT32_OPERATORS = frozenset(
+    "ArgMax Exp MatMul Reciprocal ReduceMax ReduceSum Softmax Sqrt".split()
+)
 """Kept at float32 wherever they stand: sums over many values, and what leaves float16's range."""
 FLOAT32_SCOPE = "/copy"
 """Guided copy picks the best of thousands of windows by small differences: float16 would pick others."""
@@ -45,7 +47,9 @@ def to_float16(proto: Any) -> Any:
             node.input[position] = other
         if is_half and node.op_type == "Cast":
             for attribute in node.attribute:
-                attribute.i = HALF if attribute.name == "to" and attribute.i == FLOAT else attribute.i
+                attribute.i = (
+                    HALF if attribute.name == "to" and attribute.i == FLOAT else attribute.i
+                )
         nodes.append(node)
     del graph.node[:]
     graph.node.extend(nodes)
@@ -63,9 +67,7 @@ def _float_tensors(graph: Any) -> set[str]:
     return found | {tensor.name for tensor in graph.initializer if tensor.data_type == FLOAT}
 
 
-def _spread(
-    graph: Any, constants: dict[str, Any], floats: set[str]
-) -> tuple[set[int], set[str]]:
+def _spread(graph: Any, constants: dict[str, Any], floats: set[str]) -> tuple[set[int], set[str]]:
     """Which nodes compute in half precision, and which tensors they give. Nodes stand in topological order."""
     results = {tensor.name for tensor in graph.output}
     nodes: set[int] = set()
@@ -76,13 +78,13 @@ def _spread(
             continue
         halves = [name in tensors for name in data]
         joins = any(halves) if node.op_type == "Concat" else all(halves)
-        if (joins or _is_network(node)) and not results.intersection(node.output):
+        if (joins or is_network(node)) and not results.intersection(node.output):
             nodes.add(index)
             tensors.update(name for name in node.output if name in floats)
     return nodes, tensors
 
 
-def _is_network(node: Any) -> bool:
+def is_network(node: Any) -> bool:
     """A convolution with learnt weights: the fill's stencils are the grouped ones."""
     groups = [attribute.i for attribute in node.attribute if attribute.name == "group"]
     return node.op_type == "Conv" and groups in ([], [1])

@@ -25,7 +25,10 @@ TENSORRT = frozenset(
 
 def unsupported_by_tensorrt(proto: Any) -> list[str]:
     """Names of the graph's operators that are not on the list, each once, in order."""
-    found = {f"{node.domain}.{node.op_type}" if node.domain else node.op_type for node in proto.graph.node}
+    found = {
+        f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+        for node in proto.graph.node
+    }
     return sorted(found - TENSORRT)
 
 

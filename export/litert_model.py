@@ -1,0 +1,124 @@
+"""LiteRT (TensorFlow Lite) for phones and small boards: built-in operators only, free batch, height and width."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnlg_tf.errors import ArtefactError, ExportError
+from cnnlg_tf.export import manifest, parity
+from cnnlg_tf.export.frozen import FrozenGraph, freeze, import_function
+from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
+from cnnlg_tf.extras import require
+from cnnlg_tf.files import atomic_path
+
+if TYPE_CHECKING:
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+FORMAT = "litert"
+FILE = "model.tflite"
+PRECISIONS = ("fp32", "fp16", "int8")
+
+
+def export_litert(
+    model: "CNNLG",
+    path: str | Path,
+    *,
+    precision: str = "fp32",
+    allow_loss: bool = False,
+    frozen: FrozenGraph | None = None,
+) -> Path:
+    """Write `path/model.tflite`, with the signature `serving_default`, and its manifest.
+
+    Args:
+        precision: fp32, fp16 (weights stored as float16) or int8 (weights stored as int8, activations quantised on the
+            fly: dynamic range).
+        allow_loss: write the file even if its parity misses the bar.
+        frozen: what `freeze` gave for this model, when it is at hand.
+
+    Returns:
+        `path`.
+
+    Raises:
+        MissingExtraError: the extra `litert` is not installed.
+        ExportError: an unknown precision, the folder cannot be written, or its output is too far from the model's.
+    """
+    if precision not in PRECISIONS:
+        raise ExportError(
+            f"precision must be one of {PRECISIONS} for LiteRT. Received: {precision!r}"
+        )
+    require("ai_edge_litert", "litert")
+    path = Path(path)
+    try:
+        with atomic_path(path) as folder:
+            folder.mkdir()
+            (folder / FILE).write_bytes(_convert(frozen or freeze(model), precision))
+            figures = parity.check(
+                model, load_runner(folder, verify=False), precision, allow_loss=allow_loss
+            )
+            manifest.write_manifest(
+                folder,
+                model,
+                format=FORMAT,
+                precision=precision,
+                signatures=[DEFAULT],
+                packages=("ai-edge-litert",),
+                parity=figures,
+            )
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error}") from error
+    return path
+
+
+def load_runner(
+    folder: str | Path, *, threads: int | None = None, verify: bool = True
+) -> parity.Runner:
+    """An export folder's model in LiteRT's interpreter, as a function of numpy arrays; a new size is set up on its first use.
+
+    Raises:
+        ArtefactError: the file is not that of the manifest, or the interpreter cannot load it.
+    """
+    litert = require("ai_edge_litert.interpreter", "litert")
+    if verify:
+        manifest.verify(folder, format=FORMAT)
+    path = Path(folder) / FILE
+    try:
+        interpreter = litert.Interpreter(model_path=str(path), num_threads=threads)
+        runner = interpreter.get_signature_runner(DEFAULT)
+    except (ValueError, RuntimeError) as error:
+        raise ArtefactError(
+            f"{path} must be a LiteRT model with {DEFAULT}. Received: {error}"
+        ) from error
+
+    def run(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        result = runner(image=image, mask=mask)
+        return result["repaired"], result["uncertainty"]
+
+    return run
+
+
+def _convert(frozen: FrozenGraph, precision: str) -> bytes:
+    import tensorflow as tf
+
+    graph = import_function(frozen)
+    specs = [
+        tf.TensorSpec([None, None, None, t.shape[-1]], t.dtype, name)
+        for name, t in SIGNATURES[DEFAULT].inputs.items()
+    ]
+    module = tf.Module()
+    module.function = tf.function(
+        lambda image, mask: graph(image, mask), input_signature=specs, autograph=False
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder
+    ):  # only a SavedModel gives its names to the signature
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, folder, {DEFAULT: module.function}, options)
+        converter: Any = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[DEFAULT])
+        if precision != "fp32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "fp16":
+            converter.target_spec.supported_types = [tf.float16]
+        converted: bytes = converter.convert()
+    return converted

@@ -1,0 +1,251 @@
+"""TensorRT engines, by two builders behind one function.
+
+- `rtx`: TensorRT for RTX builds ahead of time on a machine without a GPU, for the cards that are named.
+- `classic`: TensorRT on the machine that will run the engine, a Jetson or a server with a GPU.
+
+Precision lives in the ONNX graph: networks are strongly typed, int8 comes as Q/DQ pairs.
+"""
+
+import importlib.util
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cnnlg_tf.errors import ExportError
+from cnnlg_tf.export import manifest, onnx_model
+from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
+from cnnlg_tf.extras import require
+from cnnlg_tf.files import atomic_path
+
+if TYPE_CHECKING:
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+FORMAT = "tensorrt"
+FILE = "model.engine"
+ONNX_FOLDER = "onnx"
+PRECISIONS = {"rtx": ("fp32", "fp16"), "classic": ("fp32", "fp16", "int8")}
+CAPABILITIES = {
+    "turing": ("SM75",),
+    "ampere": ("SM80", "SM86"),
+    "ada": ("SM89",),
+    "blackwell": ("SM120",),
+}
+Builder = Literal["rtx", "classic"]
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The sizes that an engine takes, (batch, height, width): least, the one it is tuned for, and most."""
+
+    minimum: Shape = (1, 16, 16)
+    optimum: Shape = (1, 512, 512)
+    maximum: Shape = (4, 1024, 1024)
+
+    def __post_init__(self) -> None:
+        triples = zip(self.minimum, self.optimum, self.maximum, strict=True)
+        if (
+            min(self.minimum[1:]) < 16
+            or self.minimum[0] < 1
+            or any(not a <= b <= c for a, b, c in triples)
+        ):
+            raise ExportError(
+                "a profile must have batch >= 1, sizes >= 16 and minimum <= optimum <= maximum. "
+                f"Received: {self.minimum}, {self.optimum}, {self.maximum}"
+            )
+
+    def shapes(self, channels: int) -> list[tuple[int, ...]]:
+        return [(*shape, channels) for shape in (self.minimum, self.optimum, self.maximum)]
+
+
+@dataclass(frozen=True)
+class ClassicOptions:
+    """What only the classic builder knows.
+
+    timing_cache: a file that later builds start from, made when absent; hardware_compatible: run on Ampere cards and
+    newer, at some cost; version_compatible: run with later TensorRT versions of the same major.
+    """
+
+    timing_cache: Path | None = None
+    hardware_compatible: bool = False
+    version_compatible: bool = False
+
+
+def export_tensorrt(
+    model: "CNNLG",
+    path: str | Path,
+    *,
+    builder: Builder = "rtx",
+    precision: str = "fp16",
+    profile: Profile | None = None,
+    capabilities: tuple[str, ...] = ("ampere", "ada", "blackwell"),
+    classic: ClassicOptions | None = None,
+    calibration: list[np.ndarray] | None = None,
+    allow_loss: bool = False,
+    proto: Any = None,
+) -> Path:
+    """Write `path/model.engine`, the ONNX model that it was built from (`path/onnx/`), and a manifest.
+
+    The ONNX model's parity is checked here; the engine's own needs a GPU: `tensorrt_runtime` checks it there.
+
+    Args:
+        capabilities: for rtx, generations of cards: turing, ampere, ada, blackwell.
+        calibration: photos for int8, as `export_onnx` takes them.
+        proto: what `to_onnx` gave for this model, when it is at hand.
+
+    Raises:
+        ExportError: an unknown precision or card, a builder that cannot work on this machine, or a graph that TensorRT
+            refuses.
+        MissingExtraError: the extra `tensorrt-rtx` or `onnx` is not installed.
+    """
+    if builder not in PRECISIONS or precision not in PRECISIONS[builder]:
+        raise ExportError(
+            f"builder and precision must be among {PRECISIONS}. Received: {builder!r}, {precision!r}"
+        )
+    sm_names = capability_names(capabilities)
+    profile = profile or Profile()
+    trt = _classic_module() if builder == "classic" else require("tensorrt_rtx", "tensorrt-rtx")
+    path = Path(path)
+    try:
+        with atomic_path(path) as folder:
+            folder.mkdir()
+            source = onnx_model.export_onnx(
+                model,
+                folder / ONNX_FOLDER,
+                precision=precision,
+                calibration=calibration,
+                allow_loss=allow_loss,
+                proto=proto,
+            )
+            logger = _logger(trt)
+            network, config, trt_builder = _network(trt, logger, source / onnx_model.FILE, profile)
+            if builder == "rtx":
+                config.num_compute_capabilities = len(sm_names)
+                for index, name in enumerate(sm_names):
+                    config.set_compute_capability(getattr(trt.ComputeCapability, name), index)
+            else:
+                _configure_classic(trt, config, classic or ClassicOptions())
+            engine = trt_builder.build_serialized_network(network, config)
+            if engine is None:
+                raise ExportError(f"TensorRT must build the engine. Received: {logger.text()}")
+            (folder / FILE).write_bytes(engine)
+            if builder == "classic" and classic and classic.timing_cache:
+                classic.timing_cache.write_bytes(config.get_timing_cache().serialize())
+            manifest.write_manifest(
+                folder,
+                model,
+                format=FORMAT,
+                precision=precision,
+                signatures=[DEFAULT],
+                packages=onnx_model.PACKAGES,
+                builder=builder,
+                tensorrt=trt.__version__,
+                compute_capabilities=list(sm_names) if builder == "rtx" else "this machine's",
+                profile=asdict(profile),
+                parity="of the ONNX model: see onnx/manifest.json; of the engine: run tensorrt_runtime on a GPU",
+            )
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error}") from error
+    return path
+
+
+def capability_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Compute capabilities of generations of cards: ("ada",) -> ("SM89",)."""
+    unknown = [name for name in names if name not in CAPABILITIES]
+    if unknown or not names:
+        raise ExportError(
+            f"capabilities must be some of {', '.join(CAPABILITIES)}. Received: {', '.join(names)!r}"
+        )
+    return tuple(sm for name in names for sm in CAPABILITIES[name])
+
+
+def trtexec_line(
+    onnx_file: str, engine_file: str, profile: Profile, classic: ClassicOptions | None = None
+) -> str:
+    """The `trtexec` command that builds what the classic builder builds from an ONNX model of ours."""
+    options = classic or ClassicOptions()
+    parts = [f"trtexec --onnx={onnx_file} --saveEngine={engine_file} --stronglyTyped"]
+    for kind, index in (("min", 0), ("opt", 1), ("max", 2)):
+        sizes = ",".join(
+            f"{name}:{'x'.join(map(str, profile.shapes(int(t.shape[-1]))[index]))}"
+            for name, t in SIGNATURES[DEFAULT].inputs.items()
+        )
+        parts.append(f"--{kind}Shapes={sizes}")
+    if options.timing_cache:
+        parts.append(f"--timingCacheFile={options.timing_cache}")
+    if options.hardware_compatible:
+        parts.append("--hardwareCompatibilityLevel=ampere+")
+    if options.version_compatible:
+        parts.append("--versionCompatible")
+    return " ".join(parts)
+
+
+def _classic_module() -> Any:
+    missing = []
+    if importlib.util.find_spec("tensorrt") is None:
+        missing.append(
+            "the Python package tensorrt (pip install 'cnnlg-tf[tensorrt]', or JetPack's)"
+        )
+    if (
+        shutil.which("nvidia-smi") is None
+        and not Path("/dev/nvidia0").exists()
+        and not Path("/dev/nvgpu").exists()
+    ):
+        missing.append("an NVIDIA GPU with its driver")
+    if missing:
+        raise ExportError(
+            "TensorRT's classic builder must run on the machine with the GPU. Missing here: "
+            f"{' and '.join(missing)}. The builder rtx (--builder rtx) needs no GPU; or export ONNX here and build there: "
+            f"{trtexec_line(onnx_model.FILE, FILE, Profile())}"
+        )
+    return importlib.import_module("tensorrt")
+
+
+def _logger(trt: Any) -> Any:
+    class Logger(trt.ILogger):  # type: ignore[misc,name-defined]
+        """Keeps errors for the exception's text; says nothing else."""
+
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self.lines: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
+                self.lines.append(message)
+
+        def text(self) -> str:
+            return "; ".join(self.lines) or "no reason given"
+
+    return Logger()
+
+
+def _network(trt: Any, logger: Any, file: Path, profile: Profile) -> tuple[Any, Any, Any]:
+    """(network, config, builder) for an ONNX file, the profile set; the builder must outlive the others."""
+    builder = trt.Builder(logger)
+    flag = getattr(
+        trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None
+    )  # TensorRT 11 has no other kind
+    network = builder.create_network(0 if flag is None else 1 << int(flag))
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse(file.read_bytes()):
+        reasons = "; ".join(str(parser.get_error(i)) for i in range(parser.num_errors))
+        raise ExportError(f"TensorRT's parser must take the ONNX model. Received: {reasons}")
+    config = builder.create_builder_config()
+    shapes = builder.create_optimization_profile()
+    for name, tensor in SIGNATURES[DEFAULT].inputs.items():
+        shapes.set_shape(name, *profile.shapes(int(tensor.shape[-1])))
+    config.add_optimization_profile(shapes)
+    return network, config, builder
+
+
+def _configure_classic(trt: Any, config: Any, options: ClassicOptions) -> None:
+    if options.hardware_compatible:
+        config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
+    if options.version_compatible:
+        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+    if options.timing_cache:
+        old = options.timing_cache.read_bytes() if options.timing_cache.exists() else b""
+        config.set_timing_cache(config.create_timing_cache(old), ignore_mismatch=False)
