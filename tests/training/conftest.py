@@ -1,7 +1,9 @@
 """A training run at its smallest."""
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cnnlg_tf.config import Config, ModelConfig, parse_config
@@ -53,6 +55,16 @@ def make_config(smallest: ModelConfig) -> Any:
     return make
 
 
+@pytest.fixture(scope="module")
+def eager() -> Any:
+    """Steps run operation by operation: for a few tiny steps that is far quicker than tracing them."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(autouse=True)
 def default_policy() -> Any:
     """Mixed precision is a global of Keras: put it back."""
@@ -60,3 +72,20 @@ def default_policy() -> Any:
 
     yield
     keras.mixed_precision.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def vgg_file(tmp_path: Path) -> Path:
+    """Weights for VGGFeatures with 4 channels a layer."""
+    from cnnlg_tf.training.critics import VGGFeatures
+
+    rng = np.random.default_rng(0)
+    channels, arrays = 3, {}
+    for stage in VGGFeatures.LAYERS:
+        for name in stage:
+            kernel = rng.normal(0, 0.2, (3, 3, channels, 4))
+            arrays[f"conv{name}_kernel"] = kernel.astype(np.float32)
+            arrays[f"conv{name}_bias"] = np.zeros(4, np.float32)
+            channels = 4
+    np.savez(tmp_path / "vgg.npz", **arrays)
+    return tmp_path / "vgg.npz"

@@ -1,26 +1,27 @@
-"""Run in a process of its own by test_distribution: a tiny run on one or more logical CPU devices.
+"""Run in a process of its own by test_distribution: tiny runs on one and on two logical CPU devices.
 
-python replicas.py CONFIG RUN DEVICES, where DEVICES is how many.
+python replicas.py CONFIG FOLDER trains FOLDER/1 and FOLDER/2.
 """
 
 import sys
+from pathlib import Path
 
 from cnnlg_tf.config import load_config
 from cnnlg_tf.startup import start_tensorflow
 
 
-def main(config: str, run: str, devices: str) -> None:
+def main(config: str, folder: str) -> None:
     start_tensorflow()
     import tensorflow as tf
 
     from cnnlg_tf.training.run import train
 
-    count = int(devices)
     (cpu,) = tf.config.list_physical_devices("CPU")
-    tf.config.set_logical_device_configuration(
-        cpu, [tf.config.LogicalDeviceConfiguration()] * count
-    )
-    train(load_config(config), run, devices=[f"CPU:{i}" for i in range(count)], quiet=True)
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    for count in (1, 2):
+        devices = [f"CPU:{i}" for i in range(count)]
+        train(load_config(config), Path(folder) / str(count), devices=devices, quiet=True)
 
 
 if __name__ == "__main__":

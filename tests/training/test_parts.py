@@ -122,21 +122,8 @@ def test_event_files_hold_scalars_and_pictures_for_tensorboard(tmp_path: Path) -
     assert tf.io.decode_png(png).shape == (4, 6, 3)
 
 
-def vgg_file(path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    channels, arrays = 3, {}
-    for stage in VGGFeatures.LAYERS:
-        for name in stage:
-            kernel = rng.normal(0, 0.2, (3, 3, channels, 4))
-            arrays[f"conv{name}_kernel"] = kernel.astype(np.float32)
-            arrays[f"conv{name}_bias"] = np.zeros(4, np.float32)
-            channels = 4
-    np.savez(path, **arrays)
-    return path
-
-
-def test_vgg_features_have_three_scales(tmp_path: Path) -> None:
-    features = VGGFeatures(vgg_file(tmp_path / "vgg.npz"))(tf.zeros([2, 16, 24, 3]))
+def test_vgg_features_have_three_scales(vgg_file: Path) -> None:
+    features = VGGFeatures(vgg_file)(tf.zeros([2, 16, 24, 3]))
     assert [f.shape for f in features] == [(2, 16, 24, 4), (2, 8, 12, 4), (2, 4, 6, 4)]
 
 

@@ -1,0 +1,114 @@
+"""One step of each kind: every ablation, loss, penalty and precision."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnnlg_tf
+from cnnlg_tf.config import ModelConfig, PhaseConfig
+from cnnlg_tf.errors import TrainingError
+from cnnlg_tf.training.run import train
+from cnnlg_tf.training.trainable import TrainableCNNLG
+
+pytestmark = [
+    pytest.mark.usefixtures("eager"),
+    pytest.mark.filterwarnings("ignore:Even though the `tf.config.*run_functions_eagerly"),
+]
+
+
+def with_parts(model: ModelConfig, latent: bool, gradient: bool) -> ModelConfig:
+    switched = {
+        "latent_guide": model.latent_guide.model_copy(update={"enabled": latent}),
+        "gradient_guide": model.gradient_guide.model_copy(update={"enabled": gradient}),
+    }
+    return model.model_copy(update=switched)
+
+
+def step_once(config: Any, run: Path) -> dict[str, float]:
+    """Train, and return the last line of the metrics."""
+    import json
+
+    train(config, run, quiet=True)
+    return dict(json.loads((run / "metrics.jsonl").read_text().splitlines()[-1]))
+
+
+@pytest.mark.parametrize(("latent", "gradient"), [(False, False), (False, True), (True, False)])
+def test_ablations_train_from_configuration_alone(
+    make_config: Any, smallest: ModelConfig, tmp_path: Path, latent: bool, gradient: bool
+) -> None:
+    config = make_config({"steps": 1}, model=with_parts(smallest, latent, gradient))
+    line = step_once(config, tmp_path / "run")
+    assert np.isfinite(line["loss"]) and ("kl" in line) is latent
+    model = cnnlg_tf.load(tmp_path / "run")
+    assert (model.latent_guide is not None, model.gradient_guide is not None) == (latent, gradient)
+
+
+def test_everything_at_once_trains(
+    make_config: Any, tiny_model_config: ModelConfig, vgg_file: Path, tmp_path: Path
+) -> None:
+    """All parts, all losses, the critics and weight uniformity, two steps."""
+    losses = {"perceptual": 0.1, "style": 0.1, "adversarial": 0.1, "feature_matching": 0.1}
+    config = make_config(
+        {
+            "steps": 2,
+            "losses": losses,
+            "penalty": {"kind": "weight_uniformity"},
+            "discriminator": {"width": 4},
+        },
+        model=tiny_model_config,
+        vgg_weights=str(vgg_file),
+        critic_crop=32,
+    )
+    line = step_once(config, tmp_path / "run")
+    for name in (*losses, "discriminator", "nll", "kl", "missing", "gradient", "coarse_l1"):
+        assert np.isfinite(line[name]), name
+    assert line["penalty"] > 0
+    kept = np.load(next((tmp_path / "run").glob("checkpoint-*/training_state.npz")))
+    assert len(kept.files) > 3 * len(cnnlg_tf.load(tmp_path / "run").variables)
+
+
+@pytest.mark.parametrize("method", ["exact", "finite_difference"])
+def test_a_gradient_penalty_acts_after_the_warm_up_on_every_kth_step(
+    make_config: Any, tmp_path: Path, method: str
+) -> None:
+    """Steps 0 and 1 warm up, 2 is no multiple of 3, 3 is penalised: losses part after the fourth."""
+    phase = {"steps": 5, "optimizer": {"warmup_steps": 2, "name": "sgd", "learning_rate": 0.05}}
+    penalty = {"kind": "gradient_penalty", "weight": 0.5, "every": 3, "method": method}
+    losses = []
+    for name, changes in (("plain", {}), ("penalised", {"penalty": penalty})):
+        run = tmp_path / name
+        train(make_config({**phase, **changes}), run, quiet=True)
+        text = (run / "metrics.jsonl").read_text()
+        losses.append([float(part.split(",")[0]) for part in text.split('"loss": ')[1:]])
+    np.testing.assert_allclose(losses[0][:4], losses[1][:4], rtol=1e-4)
+    assert abs(losses[0][4] - losses[1][4]) > 1e-5
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(
+    make_config: Any, tiny_model_config: ModelConfig, tmp_path: Path, precision: str
+) -> None:
+    config = make_config({"steps": 2}, model=tiny_model_config, mixed_precision=precision)
+    line = step_once(config, tmp_path / "run")
+    assert np.isfinite(line["loss"]) and line["step"] == 2
+    assert all(str(v.dtype) == "float32" for v in cnnlg_tf.load(tmp_path / "run").variables)
+
+
+@pytest.mark.slow
+def test_the_whole_step_compiles_with_xla(make_config: Any, tmp_path: Path) -> None:
+    lines = [
+        step_once(make_config({"steps": 2}, compile=compile_), tmp_path / compile_)
+        for compile_ in ("none", "xla")
+    ]
+    assert lines[0]["l1"] == pytest.approx(lines[1]["l1"], rel=0.02)
+
+
+def test_a_phase_must_have_begun(smallest: ModelConfig) -> None:
+    model = TrainableCNNLG(smallest)
+    with pytest.raises(TrainingError, match="begin_phase must be called before training"):
+        model._phase()
+    model.phase = PhaseConfig(name="p", kind="prediction", steps=1)
+    with pytest.raises(TrainingError, match="needs a discriminator; begin_phase received none"):
+        model._train_discriminator(None, None)  # type: ignore[arg-type]
