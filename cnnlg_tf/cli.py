@@ -156,19 +156,67 @@ def experiment(name: str, out: str, overrides: tuple[str, ...]) -> None:
     "--format",
     "format_",
     required=True,
-    type=click.Choice(["saved_model"]),
-    help="What to make.",
+    type=click.Choice(["saved_model", "onnx", "tensorrt", "litert", "all"]),
+    help="all: whatever this machine can make, and a parity report.",
 )
 @click.option("-o", "--out", required=True, type=click.Path(), help="Folder for the export.")
-def export(model: str | None, format_: str, out: str, **options: Any) -> None:
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16", "int8"]),
+    help="Default: fp32; fp16 for TensorRT.",
+)
+@click.option("--photos", type=click.Path(), help="16 photos or more: 8 to compare, 8 for int8.")
+@click.option("--allow-loss", is_flag=True, help="Write what misses its parity bar, too.")
+@click.option("--version", type=int, help="SavedModel: its number; default: the next free one.")
+@click.option(
+    "--threads", type=click.IntRange(1), default=2, show_default=True, help="In the report."
+)
+@click.option(
+    "--builder",
+    type=click.Choice(["rtx", "classic"]),
+    default="rtx",
+    show_default=True,
+    help="TensorRT: rtx needs no GPU; classic runs on the target machine.",
+)
+@click.option("--min-shape", default="1x16x16", show_default=True, help="TensorRT: BATCHxHxW.")
+@click.option("--opt-shape", default="1x512x512", show_default=True, help="The size to tune for.")
+@click.option("--max-shape", default="4x1024x1024", show_default=True, help="The largest taken.")
+@click.option(
+    "--capability",
+    "capabilities",
+    multiple=True,
+    default=("ampere", "ada", "blackwell"),
+    show_default=True,
+    type=click.Choice(["turing", "ampere", "ada", "blackwell"]),
+    help="TensorRT rtx: generations of cards; repeat.",
+)
+@click.option(
+    "--timing-cache", type=click.Path(), help="TensorRT classic: file to keep timings in."
+)
+@click.option("--hardware-compatible", is_flag=True, help="TensorRT classic: Ampere and newer.")
+@click.option("--version-compatible", is_flag=True, help="TensorRT classic: later TensorRT, too.")
+def export(
+    model: str | None, format_: str, out: str, precision: str | None, threads: int, **options: Any
+) -> None:
     """Export MODEL (default: the shipped one) to a production format and prove its parity."""
+    if format_ == "all" and precision is not None:
+        raise click.UsageError("--format all makes every precision: leave --precision out")
+    from pathlib import Path
+
     import cnnlg_tf
+    from cnnlg_tf.export.bundle import Exporter, parse_options
+    from cnnlg_tf.export.runners import use_threads
     from cnnlg_tf.startup import start_tensorflow
 
+    parsed = parse_options(threads=threads, **options)
     start_tensorflow()
-    from cnnlg_tf.export.saved_model import export_saved_model
-
-    click.echo(f"wrote {export_saved_model(cnnlg_tf.load(model), out)}")
+    use_threads(threads)
+    exporter = Exporter(cnnlg_tf.load(model), parsed)
+    if format_ == "all":
+        exporter.export_all(Path(out), tell=click.echo)
+        click.echo(f"report: {os.path.join(out, 'parity.md')}")
+    else:
+        click.echo(f"wrote {exporter.export(format_, Path(out), precision)}")
 
 
 @main.command()

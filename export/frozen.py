@@ -22,24 +22,12 @@ class FrozenGraph:
     outputs: dict[str, str]
 
 
-def freeze(
-    model: "CNNLG", size: tuple[int | None, int | None, int | None] = (None, None, None)
-) -> FrozenGraph:
-    """Freeze `serving_default` for inference.
-
-    Args:
-        size: batch, height and width; None leaves one free.
-    """
-    import tensorflow as tf
+def freeze(model: "CNNLG") -> FrozenGraph:
+    """Freeze `serving_default` for inference; batch, height and width stay free."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     signature = SIGNATURES[DEFAULT]
-    specs = [
-        tf.TensorSpec([*size, t.shape[-1]], t.dtype, name) for name, t in signature.inputs.items()
-    ]
     function = serving_functions(model, [DEFAULT])[DEFAULT]
-    if size != (None, None, None):
-        function = tf.function(function.python_function, input_signature=specs, autograph=False)
     frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     graph_def = frozen.graph.as_graph_def(add_shapes=True)
     _join_dilated_convolutions(graph_def)
@@ -65,8 +53,8 @@ def import_function(frozen: FrozenGraph) -> Any:
 def _join_dilated_convolutions(graph_def: Any) -> None:
     """Replace space-to-batch, convolution, batch-to-space by the dilated convolution that they stand for.
 
-    TensorFlow unrolls a dilation this way so that its gradient runs on CPUs; with free sizes no converter undoes it. The
-    three together are a convolution with "same" padding: that is the only padding that the model's layers use.
+    TensorFlow unrolls a dilation this way so that its gradient runs on CPUs; with free sizes no converter undoes it.
+    The three together are a convolution with "same" padding: the only padding that the model's layers use.
     """
     from tensorflow.python.framework import tensor_util
 

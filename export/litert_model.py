@@ -74,7 +74,7 @@ def export_litert(
 def load_runner(
     folder: str | Path, *, threads: int | None = None, verify: bool = True
 ) -> parity.Runner:
-    """An export folder's model in LiteRT's interpreter, as a function of numpy arrays; a new size is set up on its first use.
+    """An export folder's model in LiteRT's interpreter, as a function of numpy arrays.
 
     Raises:
         ArtefactError: the file is not that of the manifest, or the interpreter cannot load it.

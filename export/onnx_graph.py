@@ -1,4 +1,4 @@
-"""Rewrites of the ONNX graph that its readers ask for: explicit numbers, and one node where the converter wrote seven."""
+"""Rewrites of the ONNX graph that its readers ask for: explicit numbers, one node where the converter wrote seven."""
 
 from typing import Any
 

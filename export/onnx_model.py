@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnlg_tf.errors import ArtefactError, ExportError
 from cnnlg_tf.export import manifest, onnx_graph, operators, parity
-from cnnlg_tf.export.frozen import freeze
+from cnnlg_tf.export.frozen import FrozenGraph, freeze
 from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
 from cnnlg_tf.extras import require
 from cnnlg_tf.files import atomic_path
@@ -50,22 +50,17 @@ def export_onnx(
         ExportError: an unknown precision, the folder cannot be written, the graph uses operators that TensorRT does not
             know, or its output is too far from the model's.
     """
-    if precision not in PRECISIONS:
-        raise ExportError(
-            f"precision must be one of {PRECISIONS} for ONNX. Received: {precision!r}"
-        )
-    require("onnxruntime", "onnx")
-    import onnx
-
-    proto = proto or to_onnx(model)
-    operators.check_tensorrt(proto)
     path = Path(path)
     try:
         with atomic_path(path) as folder:
             folder.mkdir()
-            onnx.save(_with_precision(proto, precision, calibration), folder / FILE)
-            figures = parity.check(
-                model, load_runner(folder, verify=False), precision, allow_loss=allow_loss
+            figures = write_model(
+                model,
+                folder,
+                precision=precision,
+                calibration=calibration,
+                allow_loss=allow_loss,
+                proto=proto,
             )
             manifest.write_manifest(
                 folder,
@@ -80,6 +75,29 @@ def export_onnx(
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error}") from error
     return path
+
+
+def write_model(
+    model: "CNNLG",
+    folder: Path,
+    *,
+    precision: str,
+    calibration: list[np.ndarray] | None,
+    allow_loss: bool,
+    proto: Any,
+) -> dict[str, Any]:
+    """Write `folder/model.onnx`; its parity figures. Arguments and errors are those of `export_onnx`."""
+    if precision not in PRECISIONS:
+        raise ExportError(
+            f"precision must be one of {PRECISIONS} for ONNX. Received: {precision!r}"
+        )
+    require("onnxruntime", "onnx")
+    import onnx
+
+    proto = _with_precision(proto or to_onnx(model), precision, calibration)
+    operators.check_tensorrt(proto)
+    onnx.save(proto, folder / FILE)
+    return parity.check(model, load_runner(folder, verify=False), precision, allow_loss=allow_loss)
 
 
 def load_runner(folder: str | Path, *, threads: int = 0, verify: bool = True) -> parity.Runner:
@@ -113,7 +131,7 @@ def load_runner(folder: str | Path, *, threads: int = 0, verify: bool = True) ->
     return run
 
 
-def to_onnx(model: "CNNLG") -> Any:
+def to_onnx(model: "CNNLG", frozen: FrozenGraph | None = None) -> Any:
     """The model's float32 onnx.ModelProto: checked, simplified, tensors named as in the SavedModel.
 
     Raises:
@@ -126,7 +144,7 @@ def to_onnx(model: "CNNLG") -> Any:
     from tf2onnx.tfonnx import process_tf_graph
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    frozen = freeze(model)
+    frozen = frozen or freeze(model)
     names = {tensor: name for name, tensor in (frozen.inputs | frozen.outputs).items()}
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(frozen.graph_def, name="")

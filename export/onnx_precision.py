@@ -92,4 +92,5 @@ def is_network(node: Any) -> bool:
 
 def _as_half(values: np.ndarray) -> np.ndarray:
     limit = float(np.finfo(np.float16).max)
-    return np.clip(values, -limit, limit).astype(np.float16)
+    half: np.ndarray = np.clip(values, -limit, limit).astype(np.float16)
+    return half

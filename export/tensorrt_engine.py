@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 FORMAT = "tensorrt"
 FILE = "model.engine"
-ONNX_FOLDER = "onnx"
 PRECISIONS = {"rtx": ("fp32", "fp16"), "classic": ("fp32", "fp16", "int8")}
 CAPABILITIES = {
     "turing": ("SM75",),
@@ -87,7 +86,7 @@ def export_tensorrt(
     allow_loss: bool = False,
     proto: Any = None,
 ) -> Path:
-    """Write `path/model.engine`, the ONNX model that it was built from (`path/onnx/`), and a manifest.
+    """Write `path/model.engine`, `path/model.onnx` that it was built from, and their manifest.
 
     The ONNX model's parity is checked here; the engine's own needs a GPU: `tensorrt_runtime` checks it there.
 
@@ -107,21 +106,21 @@ def export_tensorrt(
         )
     sm_names = capability_names(capabilities)
     profile = profile or Profile()
-    trt = _classic_module() if builder == "classic" else require("tensorrt_rtx", "tensorrt-rtx")
+    trt = check_builder(builder)
     path = Path(path)
     try:
         with atomic_path(path) as folder:
             folder.mkdir()
-            source = onnx_model.export_onnx(
+            figures = onnx_model.write_model(
                 model,
-                folder / ONNX_FOLDER,
+                folder,
                 precision=precision,
                 calibration=calibration,
                 allow_loss=allow_loss,
                 proto=proto,
             )
             logger = _logger(trt)
-            network, config, trt_builder = _network(trt, logger, source / onnx_model.FILE, profile)
+            network, config, trt_builder = _network(trt, logger, folder / onnx_model.FILE, profile)
             if builder == "rtx":
                 config.num_compute_capabilities = len(sm_names)
                 for index, name in enumerate(sm_names):
@@ -145,7 +144,8 @@ def export_tensorrt(
                 tensorrt=trt.__version__,
                 compute_capabilities=list(sm_names) if builder == "rtx" else "this machine's",
                 profile=asdict(profile),
-                parity="of the ONNX model: see onnx/manifest.json; of the engine: run tensorrt_runtime on a GPU",
+                opset=onnx_model.OPSET,
+                parity_of_onnx=figures,  # the engine's own needs a GPU
             )
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error}") from error
@@ -183,6 +183,16 @@ def trtexec_line(
     return " ".join(parts)
 
 
+def check_builder(builder: Builder) -> Any:
+    """The builder's Python module, if it can work on this machine.
+
+    Raises:
+        MissingExtraError: the extra `tensorrt-rtx` is not installed.
+        ExportError: the classic builder lacks its package or a GPU.
+    """
+    return _classic_module() if builder == "classic" else require("tensorrt_rtx", "tensorrt-rtx")
+
+
 def _classic_module() -> Any:
     missing = []
     if importlib.util.find_spec("tensorrt") is None:
@@ -198,7 +208,7 @@ def _classic_module() -> Any:
     if missing:
         raise ExportError(
             "TensorRT's classic builder must run on the machine with the GPU. Missing here: "
-            f"{' and '.join(missing)}. The builder rtx (--builder rtx) needs no GPU; or export ONNX here and build there: "
+            f"{' and '.join(missing)}. --builder rtx needs no GPU; or export ONNX here and build there: "
             f"{trtexec_line(onnx_model.FILE, FILE, Profile())}"
         )
     return importlib.import_module("tensorrt")

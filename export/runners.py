@@ -1,0 +1,101 @@
+"""Load any export that a CPU can run, and measure it: load time, latency, peak memory."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnlg_tf.errors import ArtefactError, ExportError
+from cnnlg_tf.export import manifest, parity
+
+
+def load_runner(folder: str | Path, threads: int = 2) -> parity.Runner:
+    """The export in `folder` as a function (image, mask) -> (repaired, uncertainty); its files are verified.
+
+    Raises:
+        ArtefactError: the folder is no export, altered, or of a format that needs a GPU.
+    """
+    made = manifest.verify(folder)["format"]
+    if made == "saved_model":
+        from cnnlg_tf.export import saved_model
+
+        use_threads(threads)
+        return saved_model.load_runner(folder, verify=False)
+    if made == "onnx":
+        from cnnlg_tf.export import onnx_model
+
+        return onnx_model.load_runner(folder, threads=threads, verify=False)
+    if made == "litert":
+        from cnnlg_tf.export import litert_model
+
+        return litert_model.load_runner(folder, threads=threads, verify=False)
+    raise ArtefactError(
+        f"{folder} must be an export that runs on a CPU: saved_model, onnx or litert. Received: {made!r}"
+    )
+
+
+def use_threads(threads: int) -> None:
+    """Limit TensorFlow's threads; without effect once it runs."""
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):  # "cannot be modified after initialization"
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def latency(runner: parity.Runner, side: int, runs: int = 3) -> float:
+    """Median milliseconds of a repair of one photo of `side` x `side`, after one to warm up."""
+    image, mask = parity.drawn_case(1, side, side)
+    runner(image, mask)
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        runner(image, mask)
+        times.append(1000.0 * (time.perf_counter() - start))
+    return float(np.median(times))
+
+
+def measure(folder: str | Path, side: int, threads: int) -> dict[str, float]:
+    """Load time, latency and peak memory of an export, in a process of its own.
+
+    Returns:
+        load_seconds (the runtime's import included), latency_ms, peak_megabytes (the whole process).
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "cnnlg_tf.export.runners",
+        str(folder),
+        str(side),
+        str(threads),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise ExportError(f"{folder} must run on its own. Received: {reason[0]}")
+    figures: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return figures
+
+
+def _measure_here(folder: str, side: int, threads: int) -> dict[str, Any]:
+    import resource  # not on Windows
+
+    start = time.perf_counter()
+    runner = load_runner(folder, threads)
+    load_seconds = time.perf_counter() - start
+    milliseconds = latency(runner, side)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "load_seconds": round(load_seconds, 2),
+        "latency_ms": round(milliseconds, 1),
+        "peak_megabytes": round(peak / (1024.0 if sys.platform == "linux" else 1024.0**2)),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure_here(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))

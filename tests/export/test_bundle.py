@@ -1,0 +1,146 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from cnnlg_tf.cli import main
+from cnnlg_tf.errors import ArtefactError, ExportError, MissingExtraError
+from cnnlg_tf.export import bundle, parity_report, runners
+from cnnlg_tf.export.bundle import Exporter, parse_options
+
+WORDS: dict[str, Any] = {
+    "min_shape": "1x16x16",
+    "opt_shape": "1x64x64",
+    "max_shape": "2X128x128",
+    "timing_cache": None,
+    "hardware_compatible": False,
+    "version_compatible": False,
+    "photos": None,
+}
+
+
+def test_words_become_options() -> None:
+    options = parse_options(**WORDS, threads=3, builder="classic", version=5)
+    assert options.profile.maximum == (2, 128, 128) and options.threads == 3
+    assert options.builder == "classic" and options.version == 5
+
+
+@pytest.mark.parametrize("text", ["512x512", "1x2x3x4", "axbxc", ""])
+def test_bad_shape_is_told(text: str) -> None:
+    with pytest.raises(ExportError, match="a shape must read BATCHxHEIGHTxWIDTH"):
+        parse_options(**(WORDS | {"min_shape": text}))
+
+
+def test_unknown_format_and_precision_are_told(model: Any, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="format must be one of .* Received: 'coreml'"):
+        Exporter(model).export("coreml", tmp_path)
+    with pytest.raises(
+        ExportError, match="a SavedModel's precision must be fp32. Received: 'int8'"
+    ):
+        Exporter(model).export("saved_model", tmp_path, "int8")
+
+
+def test_everything_goes_on_after_a_failure_and_tells(
+    model: Any, onnx_export: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def export(self: Exporter, format: str, path: Path, precision: str | None = None) -> Path:
+        if format == "tensorrt":
+            raise MissingExtraError("no tensorrt_rtx here")
+        if (format, precision) == ("onnx", "int8"):
+            raise ExportError("too much loss")
+        return onnx_export
+
+    reported: list[Path] = []
+    monkeypatch.setattr(Exporter, "export", export)
+    monkeypatch.setattr(
+        parity_report, "write_report", lambda model, made, out, **_: reported.extend(made) or []
+    )
+    said: list[str] = []
+    with pytest.raises(
+        ExportError, match="not every export is as it should be: onnx-int8: too much loss"
+    ):
+        Exporter(model).export_all(tmp_path, tell=said.append)
+    assert len(reported) == len(bundle.EVERYTHING) - 3
+    assert "skipped tensorrt-fp32: no tensorrt_rtx here" in said
+
+
+def test_report_measures_exports(
+    model: Any, onnx_export: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(parity_report, "SHAPES", ((1, 32, 48), (2, 50, 34)))
+    monkeypatch.setattr(parity_report, "LATENCY_SIDE", 64)
+    rows = parity_report.write_report(model, [onnx_export], tmp_path / "report")
+    (row,) = rows
+    assert row.name == "onnx fp32" and row.loss is None and row.parity and row.cost
+    assert (
+        row.parity.max_abs < 1e-3 and row.cost["latency_ms"] > 0 and row.cost["peak_megabytes"] > 20
+    )
+    written = json.loads((tmp_path / "report" / "parity.json").read_text())
+    assert len(written["cases"]) == 12 and written["exports"][0]["parity"]["known_exact"]
+    assert "| onnx fp32 |" in (tmp_path / "report" / "parity.md").read_text()
+    with Image.open(tmp_path / "report" / "worst.png") as picture:
+        assert picture.width % 4 == 0
+
+
+def test_photos_come_from_a_folder_or_the_examples(photo_folder: Any) -> None:
+    folder = photo_folder(count=4)
+    photos = parity_report.read_photos(folder, count=2, skip=2)
+    assert len(photos) == 2 and photos[0].shape == (48, 64, 3) and photos[0].max() <= 1.0
+    assert len(parity_report.read_photos(None)) == parity_report.PHOTOS
+    with pytest.raises(ExportError, match="must hold at least 8 photos. Received: 4"):
+        parity_report.read_photos(folder)
+
+
+def test_altered_export_is_not_run(onnx_export: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = Path(shutil.copytree(onnx_export, tmp_path / "copy"))
+    with (copy / "model.onnx").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(ArtefactError, match="as its manifest says"):
+        runners.load_runner(copy)
+    with pytest.raises(ExportError, match="must run on its own. Received: .*as its manifest says"):
+        runners.measure(copy, 64, 1)
+
+
+def test_engine_does_not_run_on_a_cpu(tmp_path: Path) -> None:
+    content = {"manifest_version": 1, "format": "tensorrt", "files": {}}
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(
+        ArtefactError, match="runs on a CPU: saved_model, onnx or litert. Received: 'tensorrt'"
+    ):
+        runners.load_runner(tmp_path)
+
+
+def test_command_exports_and_reports_bad_usage(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def export(self: Exporter, format: str, path: Path, precision: str | None = None) -> Path:
+        calls.append((format, path, precision, self.options.allow_loss))
+        return path
+
+    monkeypatch.setattr(Exporter, "export", export)
+    out = tmp_path / "out"
+    arguments = ["export", str(checkpoint), "-o", str(out), "--format"]
+    result = CliRunner().invoke(main, [*arguments, "litert", "--precision", "int8", "--allow-loss"])
+    assert result.exit_code == 0 and f"wrote {out}" in result.output
+    assert calls == [("litert", out, "int8", True)]
+    assert CliRunner().invoke(main, [*arguments, "all", "--precision", "fp16"]).exit_code == 2
+    result = CliRunner().invoke(main, [*arguments, "tensorrt", "--min-shape", "9x9"])
+    assert result.exit_code == 1 and "BATCHxHEIGHTxWIDTH" in result.output
+
+
+def test_worst_picture_shows_the_difference(model: Any) -> None:
+    photos = [np.full((40, 40, 3), 0.5, np.float32)] * 2
+    (case, *_) = parity_report.make_cases(model, photos)
+    wrong = (case.expected[0] + 0.05 * case.mask, case.expected[1])
+    picture = np.asarray(parity_report._picture(case, wrong))
+    width = case.image.shape[2]
+    assert picture.shape == (case.image.shape[1], 4 * width, 3)
+    assert picture[:, 3 * width :].max() == pytest.approx(128, abs=2)

@@ -1,0 +1,72 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cnnlg_tf.errors import ArtefactError
+from cnnlg_tf.export import manifest
+
+
+@pytest.fixture
+def copy(onnx_export: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(onnx_export, tmp_path / "copy"))
+
+
+def test_manifest_says_what_was_exported(onnx_export: Path) -> None:
+    made = manifest.verify(onnx_export, format="onnx")
+    assert made["precision"] == "fp32" and made["opset"] == 17 and made["parity"]["meets_bar"]
+    assert made["signatures"]["serving_default"] == {
+        "inputs": {
+            "image": "float32 [batch, height, width, 3]",
+            "mask": "float32 [batch, height, width, 1]",
+        },
+        "outputs": {
+            "repaired": "float32 [batch, height, width, 3]",
+            "uncertainty": "float32 [batch, height, width, 1]",
+        },
+    }
+    assert {"cnnlg-tf", "tensorflow", "onnx"} <= set(made["versions"])
+
+
+def test_truncated_file_is_told(copy: Path) -> None:
+    file = copy / "model.onnx"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ArtefactError, match="must have .* bytes, as its manifest says"):
+        manifest.verify(copy)
+
+
+def test_altered_file_is_told(copy: Path) -> None:
+    file = copy / "model.onnx"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ArtefactError, match="must have the sha256 .* altered after the export"):
+        manifest.verify(copy)
+
+
+def test_missing_file_is_told(copy: Path) -> None:
+    (copy / "model.onnx").unlink()
+    with pytest.raises(ArtefactError, match="must hold model.onnx.*no such file"):
+        manifest.verify(copy)
+
+
+def test_missing_manifest_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="must hold manifest.json"):
+        manifest.verify(tmp_path)
+
+
+def test_other_format_is_told(copy: Path) -> None:
+    with pytest.raises(ArtefactError, match="format 'litert'. Received: 'onnx'"):
+        manifest.verify(copy, format="litert")
+
+
+def test_damaged_and_newer_manifests_are_told(copy: Path) -> None:
+    file = copy / "manifest.json"
+    content = json.loads(file.read_text())
+    file.write_text("{")
+    with pytest.raises(ArtefactError, match="is damaged"):
+        manifest.verify(copy)
+    file.write_text(json.dumps(content | {"manifest_version": 2}))
+    with pytest.raises(ArtefactError, match="must have manifest version 1.*Received: version 2"):
+        manifest.verify(copy)

@@ -1,0 +1,117 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from cnnlg_tf.errors import ArtefactError, ExportError
+from cnnlg_tf.export import operators, parity
+from cnnlg_tf.export.onnx_model import OPSET, export_onnx, load_runner
+
+
+def test_graph_is_checked_named_and_free_in_size(proto: Any) -> None:
+    onnx.checker.check_model(proto, full_check=True)
+    assert [(o.domain, o.version) for o in proto.opset_import] == [("", OPSET)]
+    shapes = {
+        tensor.name: [dim.dim_param or dim.dim_value for dim in tensor.type.tensor_type.shape.dim]
+        for tensor in [*proto.graph.input, *proto.graph.output]
+    }
+    assert shapes == {
+        "image": ["batch", "height", "width", 3],
+        "mask": ["batch", "height", "width", 1],
+        "repaired": ["batch", "height", "width", 3],
+        "uncertainty": ["batch", "height", "width", 1],
+    }
+
+
+def test_paddings_are_numbers_and_edge_paddings_one_node(proto: Any) -> None:
+    convolutions = [node for node in proto.graph.node if node.op_type == "Conv"]
+    assert not any(a.name == "auto_pad" for node in convolutions for a in node.attribute)
+    modes = [a.s for node in proto.graph.node if node.op_type == "Pad" for a in node.attribute]
+    stencils = [c for c in convolutions if any(a.name == "group" and a.i > 1 for a in c.attribute)]
+    assert modes.count(b"edge") == len(stencils)
+
+
+@pytest.mark.parametrize(("batch", "height", "width"), [(1, 16, 16), (2, 50, 70), (1, 129, 33)])
+def test_pixels_are_the_models(
+    onnx_export: Path, model: Any, batch: int, height: int, width: int
+) -> None:
+    image, mask = parity.drawn_case(batch, height, width)
+    expected = model.repair(image, mask)
+    for result, wanted in zip(load_runner(onnx_export)(image, mask), expected, strict=True):
+        np.testing.assert_allclose(result, wanted, atol=1e-4)
+
+
+def test_float16_is_half_the_size_and_near(model: Any, proto: Any, tmp_path: Path) -> None:
+    folder = export_onnx(model, tmp_path / "fp16", precision="fp16", proto=proto)
+    made = json.loads((folder / "manifest.json").read_text())
+    assert made["precision"] == "fp16" and made["parity"]["hole_psnr"] > 45
+    graph = onnx.load(folder / "model.onnx").graph
+    weights = [t for t in graph.initializer if len(t.dims) == 4 and t.dims[1] > 1]
+    assert weights and all(t.data_type == onnx.TensorProto.FLOAT16 for t in weights)
+    assert all(t.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for t in graph.input)
+
+
+def test_int8_quantises_the_networks(model: Any, proto: Any, tmp_path: Path) -> None:
+    photos = [parity.drawn_case(1, 48, 64, seed=seed)[0][0] for seed in range(2)]
+    folder = export_onnx(
+        model, tmp_path / "int8", precision="int8", proto=proto, calibration=photos
+    )
+    graph = onnx.load(folder / "model.onnx").graph
+    quantised = [
+        tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT8
+    ]
+    assert len([t for t in quantised if len(t.dims) == 4]) > 5
+    assert json.loads((folder / "manifest.json").read_text())["parity"]["hole_psnr"] > 32
+
+
+def test_int8_needs_photos(model: Any, proto: Any, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="at least one calibration photo. Received: none"):
+        export_onnx(model, tmp_path / "x", precision="int8", proto=proto, calibration=[])
+
+
+def test_unknown_precision_is_told(model: Any, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="precision must be one of .* for ONNX. Received: 'fp8'"):
+        export_onnx(model, tmp_path / "x", precision="fp8")
+
+
+def test_lost_weights_are_noticed_and_nothing_is_left(
+    model: Any, proto: Any, tmp_path: Path
+) -> None:
+    damaged = onnx.ModelProto()
+    damaged.CopyFrom(proto)
+    for tensor in damaged.graph.initializer:
+        if len(tensor.dims) == 4 and tensor.dims[1] > 1:
+            zeros = np.zeros(list(tensor.dims), np.float32)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(zeros, tensor.name))
+    with pytest.raises(ExportError, match="fp32 must differ by at most 0.001 of full scale"):
+        export_onnx(model, tmp_path / "x", proto=damaged)
+    assert not list(tmp_path.iterdir())
+
+
+def test_damaged_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"not a model")
+    with pytest.raises(ArtefactError, match="must be an ONNX model that onnxruntime loads"):
+        load_runner(tmp_path, verify=False)
+
+
+def test_unwritable_folder_is_told(model: Any, proto: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match="cannot be written"):
+        export_onnx(model, tmp_path / "file" / "x", proto=proto)
+
+
+def test_every_operator_is_one_that_tensorrt_takes(proto: Any) -> None:
+    assert operators.unsupported_by_tensorrt(proto) == []
+
+
+def test_operator_that_tensorrt_lacks_is_told() -> None:
+    node = onnx.helper.make_node("NonZero", ["x"], ["y"])
+    custom = onnx.helper.make_node("Fill", ["x"], ["z"], domain="org.example")
+    graph = onnx.helper.make_graph([node, custom], "g", [], [])
+    with pytest.raises(
+        ExportError, match="TensorRT's parser takes. Received also: NonZero, org.example.Fill"
+    ):
+        operators.check_tensorrt(onnx.helper.make_model(graph))

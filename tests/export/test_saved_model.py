@@ -1,0 +1,161 @@
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from cnnlg_tf.config import LatentGuideConfig, ModelConfig
+from cnnlg_tf.errors import ArtefactError, ExportError
+from cnnlg_tf.export import signatures
+from cnnlg_tf.export.saved_model import export_saved_model, load_runner, next_version
+
+from ..conftest import make_mask, make_photo
+
+
+@pytest.fixture(scope="module")
+def loaded(saved_model: Path) -> Any:
+    return tf.saved_model.load(str(saved_model))
+
+
+def encode(pixels: np.ndarray, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def test_signatures_are_those_of_the_contract(loaded: Any) -> None:
+    assert set(loaded.signatures) == set(signatures.SIGNATURES)
+    for name, expected in signatures.SIGNATURES.items():
+        function = loaded.signatures[name]
+        assert set(function.structured_input_signature[1]) == set(expected.inputs)
+        assert set(function.structured_outputs) == set(expected.outputs)
+        for argument, spec in function.structured_input_signature[1].items():
+            assert spec.dtype.name == expected.inputs[argument].dtype
+            free = [n if isinstance(n, int) else None for n in expected.inputs[argument].shape]
+            assert spec.shape.as_list() == free
+
+
+def test_pixels_are_the_models_at_any_size_and_batch(saved_model: Path, model: Any) -> None:
+    runner = load_runner(saved_model)
+    for batch, height, width in ((1, 33, 64), (3, 48, 40)):
+        image = np.random.default_rng(0).random((batch, height, width, 3), np.float32)
+        mask = np.zeros((batch, height, width, 1), np.float32)
+        mask[:, 10:20, 5:30] = 1.0
+        expected = model.repair(image, mask)
+        for result, wanted in zip(runner(image, mask), expected, strict=True):
+            np.testing.assert_allclose(result, wanted, atol=1e-5)
+
+
+def test_encoded_photos_of_different_sizes_keep_their_known_pixels(loaded: Any) -> None:
+    photos = [make_photo(40, 50), make_photo(33, 70, seed=1), make_photo(32, 32, seed=2)]
+    masks = [make_mask(*photo.shape[:2]) for photo in photos]
+    encoded = [
+        encode(photos[0], "PNG"),
+        encode(photos[1], "WEBP", lossless=True),
+        encode(photos[2], "JPEG", quality=95),
+    ]
+    result = loaded.signatures["inpaint_bytes"](
+        image_bytes=tf.constant(encoded),
+        mask_bytes=tf.constant([encode(mask, "PNG") for mask in masks]),
+    )["repaired_bytes"].numpy()
+    for painted, contents, mask in zip(result, encoded, masks, strict=True):
+        assert painted.startswith(b"\x89PNG")
+        repaired = np.asarray(Image.open(io.BytesIO(painted)))
+        known = mask == 0
+        if contents is encoded[2]:  # JPEG decoders differ in the last digit
+            photo = tf.io.decode_image(contents).numpy()
+        else:
+            photo = np.asarray(Image.open(io.BytesIO(contents)))
+        assert np.array_equal(repaired[known], photo[known])
+
+
+def test_mask_of_another_size_is_refused(loaded: Any) -> None:
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="as high and wide as that of image_bytes"
+    ):
+        loaded.signatures["inpaint_bytes"](
+            image_bytes=tf.constant([encode(make_photo(40, 50), "PNG")]),
+            mask_bytes=tf.constant([encode(make_mask(40, 51), "PNG")]),
+        )
+
+
+def test_warmup_requests_replay(saved_model: Path, loaded: Any) -> None:
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    file = saved_model / "assets.extra" / "tf_serving_warmup_requests"
+    replayed = []
+    for record in tf.data.TFRecordDataset(str(file)):
+        request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
+        name = request.model_spec.signature_name
+        inputs = {key: tf.constant(tf.make_ndarray(value)) for key, value in request.inputs.items()}
+        assert set(loaded.signatures[name](**inputs)) == set(signatures.SIGNATURES[name].outputs)
+        replayed.append(name)
+    assert replayed == list(signatures.SIGNATURES)
+
+
+def test_no_custom_operators_and_no_posterior_encoder(saved_model: Path, model: Any) -> None:
+    from tensorflow.core.protobuf import saved_model_pb2
+    from tensorflow.python.framework import op_def_registry
+
+    content = saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
+    graph = content.meta_graphs[0].graph_def
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    operators = {node.op for node in nodes} - {f.signature.name for f in graph.library.function}
+    assert all(op_def_registry.get(name) is not None for name in operators)
+    assert not operators & {"PyFunc", "EagerPyFunc", "PyFuncStateless"}
+    made = json.loads((saved_model / "manifest.json").read_text())
+    used = model.count_params() - model.prior.encoder.count_params()
+    assert made["weights_bytes"] == 4 * used
+
+
+def test_versions_count_up(tmp_path: Path) -> None:
+    assert next_version(tmp_path / "none") == 1
+    (tmp_path / "7").mkdir()
+    (tmp_path / "notes").mkdir()
+    assert next_version(tmp_path) == 8
+
+
+def test_version_must_be_positive(model: Any, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="version must be a positive number. Received: 0"):
+        export_saved_model(model, tmp_path, version=0)
+
+
+def test_unwritable_folder_is_told(model: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match="cannot be written"):
+        export_saved_model(model, tmp_path / "file", version=1)
+
+
+def test_folder_without_saved_model_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="must hold a SavedModel with serving_default"):
+        load_runner(tmp_path, verify=False)
+
+
+def test_model_without_latent_guide_leaves_find_damage_out() -> None:
+    class Model:
+        latent_guide = None
+
+    assert signatures.available(Model()) == ["serving_default", "inpaint_bytes", "sample"]  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_real_architecture_is_smaller_than_a_third_more_than_its_weights(tmp_path: Path) -> None:
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+    folder = export_saved_model(CNNLG(ModelConfig()), tmp_path)
+    made = json.loads((folder / "manifest.json").read_text())
+    size = sum(file["bytes"] for file in made["files"].values())
+    assert size < 1.3 * made["weights_bytes"]
+
+
+@pytest.mark.slow
+def test_export_without_latent_guide(tiny_model_config: ModelConfig, tmp_path: Path) -> None:
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+    config = tiny_model_config.model_copy(update={"latent_guide": LatentGuideConfig(enabled=False)})
+    folder = export_saved_model(CNNLG(config), tmp_path)
+    assert "find_damage" not in json.loads((folder / "manifest.json").read_text())["signatures"]

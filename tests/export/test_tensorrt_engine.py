@@ -1,0 +1,158 @@
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnnlg_tf.errors import ArtefactError, ExportError, MissingExtraError
+from cnnlg_tf.export import tensorrt_runtime
+from cnnlg_tf.export.tensorrt_engine import (
+    ClassicOptions,
+    Profile,
+    capability_names,
+    check_builder,
+    export_tensorrt,
+    trtexec_line,
+)
+
+SMALL = Profile((1, 32, 32), (1, 64, 64), (2, 128, 128))
+needs_rtx = pytest.mark.skipif(
+    importlib.util.find_spec("tensorrt_rtx") is None,
+    reason="tensorrt-rtx is for Linux and Windows on x86",
+)
+
+
+@pytest.fixture(scope="module")
+def engine(model: Any, proto: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_tensorrt(
+        model,
+        tmp_path_factory.mktemp("engine") / "rtx",
+        precision="fp16",
+        profile=SMALL,
+        capabilities=("ada",),
+        proto=proto,
+    )
+
+
+@needs_rtx
+def test_rtx_builds_an_engine_without_a_gpu(engine: Path) -> None:
+    made = json.loads((engine / "manifest.json").read_text())
+    assert made["files"]["model.engine"]["bytes"] > 100_000
+    assert made["builder"] == "rtx" and made["compute_capabilities"] == ["SM89"]
+    assert made["profile"]["maximum"] == [2, 128, 128]
+    assert made["parity_of_onnx"]["meets_bar"]
+
+
+@needs_rtx
+def test_running_an_engine_says_what_is_missing(engine: Path, capsys: Any) -> None:
+    assert tensorrt_runtime.main([str(engine), "--benchmark"]) == 1
+    assert "running a TensorRT engine needs" in capsys.readouterr().err
+
+
+@pytest.mark.gpu
+def test_engine_gives_the_onnx_models_pixels(engine: Path) -> None:
+    loaded = tensorrt_runtime.Engine(engine)
+    assert loaded.parity()["hole_psnr"] > 45
+    assert loaded.benchmark(64, 64)["median_ms"] > 0
+
+
+@needs_rtx
+@pytest.mark.slow
+def test_rtx_builds_an_engine_of_the_real_architecture(tmp_path: Path) -> None:
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+    folder = export_tensorrt(CNNLG(), tmp_path / "rtx", precision="fp32")
+    assert (folder / "model.engine").stat().st_size > 20_000_000
+
+
+@pytest.mark.tensorrt
+@pytest.mark.gpu
+def test_classic_builds_an_engine(model: Any, proto: Any, tmp_path: Path) -> None:
+    options = ClassicOptions(timing_cache=tmp_path / "cache")
+    export_tensorrt(
+        model, tmp_path / "e", builder="classic", profile=SMALL, classic=options, proto=proto
+    )
+    assert (tmp_path / "cache").exists()
+
+
+def test_classic_builder_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(
+        ExportError, match=r"Missing here: the Python package tensorrt .*--builder rtx needs no GPU"
+    ):
+        check_builder("classic")
+
+
+def test_missing_rtx_package_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "tensorrt_rtx", None)
+    with pytest.raises(MissingExtraError, match=r"cnnlg-tf\[tensorrt-rtx\]"):
+        check_builder("rtx")
+
+
+def test_int8_needs_the_classic_builder(model: Any, tmp_path: Path) -> None:
+    with pytest.raises(
+        ExportError, match="builder and precision must be among .* Received: 'rtx', 'int8'"
+    ):
+        export_tensorrt(model, tmp_path, precision="int8")
+
+
+def test_unknown_card_is_told() -> None:
+    assert capability_names(("turing", "ampere")) == ("SM75", "SM80", "SM86")
+    with pytest.raises(
+        ExportError, match="capabilities must be some of turing, .* Received: 'volta'"
+    ):
+        capability_names(("volta",))
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((1, 8, 16), (1, 64, 64), (1, 64, 64)),
+        ((0, 16, 16), (1, 64, 64), (1, 64, 64)),
+        ((1, 64, 64), (1, 32, 64), (1, 128, 128)),
+    ],
+)
+def test_profile_out_of_order_is_told(shapes: Any) -> None:
+    with pytest.raises(ExportError, match="a profile must have batch >= 1, sizes >= 16"):
+        Profile(*shapes)
+
+
+def test_trtexec_line_says_the_same_as_the_builder() -> None:
+    line = trtexec_line("a.onnx", "a.engine", SMALL, ClassicOptions(Path("c"), True, True))
+    assert line == (
+        "trtexec --onnx=a.onnx --saveEngine=a.engine --stronglyTyped "
+        "--minShapes=image:1x32x32x3,mask:1x32x32x1 --optShapes=image:1x64x64x3,mask:1x64x64x1 "
+        "--maxShapes=image:2x128x128x3,mask:2x128x128x1 --timingCacheFile=c "
+        "--hardwareCompatibilityLevel=ampere+ --versionCompatible"
+    )
+
+
+def test_calls_outside_the_profile_are_told() -> None:
+    profile = {"minimum": [1, 32, 32], "maximum": [2, 128, 128]}
+    tensorrt_runtime.check_shapes((2, 128, 32, 3), (2, 128, 32, 1), profile)
+    with pytest.raises(
+        ExportError,
+        match=r"sizes from \[1, 32, 32\] to \[2, 128, 128\]. Received: \(1, 16, 64, 3\)",
+    ):
+        tensorrt_runtime.check_shapes((1, 16, 64, 3), (1, 16, 64, 1), profile)
+    with pytest.raises(ExportError, match=r"mask must be \(1, 64, 64, 1\), like the image"):
+        tensorrt_runtime.check_shapes((1, 64, 64, 3), (1, 64, 32, 1), profile)
+
+
+def test_runtime_verifies_the_artefact(onnx_export: Path) -> None:
+    with pytest.raises(ArtefactError, match="format 'tensorrt'. Received: 'onnx'"):
+        tensorrt_runtime.Engine(onnx_export)
+
+
+def test_runtime_needs_no_tensorflow() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; sys.modules['tensorflow'] = None; sys.modules['keras'] = None\n"
+        "import cnnlg_tf.export.tensorrt_runtime as r; raise SystemExit(r.main(['/nowhere', '--parity']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "must hold manifest.json" in done.stderr
