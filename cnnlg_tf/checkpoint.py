@@ -7,7 +7,6 @@ training_state.npz    optional: what training needs to go on
 """
 
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,9 +147,28 @@ def publish(source: str | Path, folder: str | Path) -> Path:
         model.save_weights(temporary / "full.weights.h5")
         _halve(temporary / "full.weights.h5", temporary / WEIGHTS)
         (temporary / "full.weights.h5").unlink()
-        shutil.copy(find_checkpoint(source) / CONFIG, temporary / CONFIG)
+        text = (find_checkpoint(source) / CONFIG).read_text(encoding="utf-8")
+        (temporary / CONFIG).write_text(_without_folders(text), encoding="utf-8")
         (temporary / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
     return folder
+
+
+def _without_folders(config_yaml: str) -> str:
+    """The configuration with only the last name of each path: where files lay is nobody's business."""
+    config = parse_config(yaml.safe_load(config_yaml))
+
+    def last(path: Path | None) -> Path | None:
+        return None if path is None else Path(path.name)
+
+    data = config.data.model_copy(update={"root": last(config.data.root)})
+    masks = config.masks.model_copy(update={"damage_root": last(config.masks.damage_root)})
+    train = config.train.model_copy(
+        update={
+            "vgg_weights": last(config.train.vgg_weights),
+            "initial_weights": last(config.train.initial_weights),
+        }
+    )
+    return dump_config(config.model_copy(update={"data": data, "masks": masks, "train": train}))
 
 
 def _bare(model: "CNNLG") -> "CNNLG":
