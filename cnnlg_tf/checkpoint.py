@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cnnlg_tf.config import Config, ModelConfig, parse_config
+from cnnlg_tf.config import Config, ModelConfig, dump_config, parse_config
 from cnnlg_tf.errors import CheckpointError, ConfigError
 from cnnlg_tf.files import atomic_path
 
