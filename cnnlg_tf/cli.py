@@ -156,7 +156,7 @@ def experiment(name: str, out: str, overrides: tuple[str, ...]) -> None:
     "--format",
     "format_",
     required=True,
-    type=click.Choice(["saved_model", "onnx", "tensorrt", "litert", "all"]),
+    type=click.Choice(["saved_model", "onnx", "tensorrt", "litert", "openvino", "all"]),
     help="all: whatever this machine can make, and a parity report.",
 )
 @click.option("-o", "--out", required=True, type=click.Path(), help="Folder for the export.")
@@ -306,7 +306,9 @@ def inpaint(
 def publish(model: str, out: str) -> None:
     """Write MODEL, a checkpoint or a run, to give away: float16 weights, no training state."""
     from cnnlg_tf.checkpoint import publish as write
+    from cnnlg_tf.startup import start_tensorflow
 
+    start_tensorflow()
     click.echo(f"wrote {write(model, out)}")
 
 

@@ -14,8 +14,7 @@ from cnnlg_tf.export.tensorrt_engine import Builder, ClassicOptions, Profile
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
-FORMATS = ("saved_model", "onnx", "tensorrt", "litert")
-DEFAULT_PRECISION = {"saved_model": "fp32", "onnx": "fp32", "tensorrt": "fp16", "litert": "fp32"}
+FORMATS = ("saved_model", "onnx", "tensorrt", "litert", "openvino")
 EVERYTHING = (
     ("saved_model", "fp32"),
     ("onnx", "fp32"),
@@ -24,6 +23,8 @@ EVERYTHING = (
     ("litert", "fp32"),
     ("litert", "fp16"),
     ("litert", "int8"),
+    ("openvino", "fp32"),
+    ("openvino", "fp16"),
     ("tensorrt", "fp32"),
     ("tensorrt", "fp16"),
 )
@@ -98,7 +99,7 @@ class Exporter:
         """
         if format not in FORMATS:
             raise ExportError(f"format must be one of {', '.join(FORMATS)}. Received: {format!r}")
-        precision = precision or DEFAULT_PRECISION[format]
+        precision = precision or ("fp16" if format == "tensorrt" else "fp32")
         options = self.options
         if format == "saved_model":
             from cnnlg_tf.export.saved_model import export_saved_model
@@ -111,6 +112,10 @@ class Exporter:
             from cnnlg_tf.export.litert_model import export_litert
 
             return export_litert(self.model, path, frozen=self._frozen(), **common)
+        if format == "openvino":
+            from cnnlg_tf.export.openvino_model import export_openvino
+
+            return export_openvino(self.model, path, proto=self._onnx(), **common)
         common |= {"calibration": self._calibration() if precision == "int8" else None}
         if format == "onnx":
             from cnnlg_tf.export.onnx_model import export_onnx

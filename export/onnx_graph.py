@@ -15,6 +15,29 @@ def tidy(graph: Any) -> None:
     remove_unused(graph)
 
 
+def widen_integers(graph: Any) -> None:
+    """Make all whole numbers int64, as ONNX's own shapes are.
+
+    TensorFlow computes sizes in int32. OpenVINO takes the casts to it for bounds of the sizes, and refuses the graph.
+    """
+    from onnx import AttributeProto, TensorProto, numpy_helper
+
+    def widen(tensor: Any) -> None:
+        if tensor.data_type == TensorProto.INT32:
+            values = numpy_helper.to_array(tensor).astype(np.int64)
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+
+    for tensor in graph.initializer:
+        widen(tensor)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == AttributeProto.TENSOR:
+                widen(attribute.t)
+            elif node.op_type == "Cast" and attribute.i == TensorProto.INT32:
+                attribute.i = TensorProto.INT64
+    del graph.value_info[:]  # what it says of types is out of date
+
+
 def remove_unused(graph: Any) -> None:
     """Drop nodes whose results nobody reads, and constants that no node reads."""
     needed = {tensor.name for tensor in graph.output}

@@ -156,7 +156,9 @@ def to_onnx(model: "CNNLG", frozen: FrozenGraph | None = None) -> Any:
             tensors_to_rename=names,
         )
         converted.delete_unused_nodes(converted.outputs)
-        proto = simplify(converted.make_model("cnnlg"))
+        proto = converted.make_model("cnnlg")
+    onnx_graph.widen_integers(proto.graph)
+    proto = simplify(proto)
     onnx_graph.tidy(proto.graph)
     _name_free_sizes(proto.graph)
     onnx.checker.check_model(proto, full_check=True)

@@ -34,8 +34,12 @@ def load_runner(folder: str | Path, threads: int = 2) -> parity.Runner:
         from cnnlg_tf.export import litert_model
 
         return litert_model.load_runner(folder, threads=threads, verify=False)
+    if made == "openvino":
+        from cnnlg_tf.export import openvino_model
+
+        return openvino_model.load_runner(folder, threads=threads, verify=False)
     raise ArtefactError(
-        f"{folder} must be an export that runs on a CPU: saved_model, onnx or litert. Received: {made!r}"
+        f"{folder} must be an export that runs on a CPU: saved_model, onnx, litert or openvino. Received: {made!r}"
     )
 
 

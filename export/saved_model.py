@@ -41,16 +41,16 @@ def export_saved_model(model: "CNNLG", path: str | Path, *, version: int | None 
     version = next_version(path) if version is None else version
     if version < 1:
         raise ExportError(f"version must be a positive number. Received: {version}")
-    names = available(model)
-    module = tf.Module(name="cnnlg")
-    functions = {
-        name: function.get_concrete_function()
-        for name, function in serving_functions(model).items()
-    }
-    module.weights = _weights_of(functions)
     target = path / str(version)
     try:
         with atomic_path(target) as folder:
+            names = available(model)
+            module = tf.Module(name="cnnlg")
+            functions = {
+                name: function.get_concrete_function()
+                for name, function in serving_functions(model).items()
+            }
+            module.weights = _weights_of(functions)
             tf.saved_model.save(module, str(folder), signatures=functions)
             _write_warmup(folder / WARMUP, names)
             manifest.write_manifest(

@@ -111,7 +111,8 @@ def test_engine_does_not_run_on_a_cpu(tmp_path: Path) -> None:
     content = {"manifest_version": 1, "format": "tensorrt", "files": {}}
     (tmp_path / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(
-        ArtefactError, match="runs on a CPU: saved_model, onnx or litert. Received: 'tensorrt'"
+        ArtefactError,
+        match="runs on a CPU: saved_model, onnx, litert or openvino. Received: 'tensorrt'",
     ):
         runners.load_runner(tmp_path)
 

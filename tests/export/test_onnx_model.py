@@ -1,3 +1,4 @@
+import math
 import json
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,9 @@ def test_float16_is_half_the_size_and_near(model: Any, proto: Any, tmp_path: Pat
     assert made["precision"] == "fp16" and made["parity"]["hole_psnr"] > 45
     graph = onnx.load(folder / "model.onnx").graph
     weights = [t for t in graph.initializer if len(t.dims) == 4 and t.dims[1] > 1]
-    assert weights and all(t.data_type == onnx.TensorProto.FLOAT16 for t in weights)
+    halves = [t for t in weights if t.data_type == onnx.TensorProto.FLOAT16]
+    # What is left is the projection that guided copy compares positions by: a best match must not be a rounding error.
+    assert sum(math.prod(t.dims) for t in halves) > 0.9 * sum(math.prod(t.dims) for t in weights)
     assert all(t.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for t in graph.input)
 
 
