@@ -31,7 +31,8 @@ def pointwise(layer: keras.layers.Dense, x: tf.Tensor) -> tf.Tensor:
 
     The same numbers without a reshape to a matrix and back: runtimes that keep channels first need no transposes.
     """
-    return tf.nn.bias_add(tf.nn.conv2d(x, layer.kernel[None, None], 1, "VALID"), layer.bias)
+    kernel, bias = tf.cast(layer.kernel, x.dtype), tf.cast(layer.bias, x.dtype)
+    return tf.nn.bias_add(tf.nn.conv2d(x, kernel[None, None], 1, "VALID"), bias)
 
 
 @keras.saving.register_keras_serializable("cnnlg")

@@ -1,6 +1,8 @@
 """One device, several GPUs of one machine, or several machines: which strategy, and how it gets its data."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,13 +54,43 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return bool(resolver.task_type == "worker" and resolver.task_id == 0)
 
 
+def in_cluster(strategy: tf.distribute.Strategy) -> bool:
+    """Whether several processes train together."""
+    return getattr(strategy, "cluster_resolver", None) is not None
+
+
+@contextmanager
+def lost_worker(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Say what to do when another worker of the cluster goes away in the block.
+
+    Raises:
+        TrainingError: in place of TensorFlow's error.
+    """
+    try:
+        yield
+    except (
+        tf.errors.UnavailableError,
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.InternalError,
+        tf.errors.DeadlineExceededError,
+    ) as error:
+        if not in_cluster(strategy):
+            raise
+        raise TrainingError(
+            "all workers of the cluster must stay until the end. Received: "
+            f"{type(error).__name__} from another; start the same command on every machine to go on from the "
+            "last checkpoint"
+        ) from error
+
+
 def agree(strategy: tf.distribute.Strategy, step: int, run: Path) -> None:
     """Wait until all workers of a cluster are here; they must have found the same step in the run's folder.
 
     Raises:
         TrainingError: a worker found another step: the folder is not shared.
     """
-    if getattr(strategy, "cluster_resolver", None) is None:
+    if not in_cluster(strategy):
         return
 
     @tf.function

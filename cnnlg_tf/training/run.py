@@ -52,8 +52,8 @@ def train(
 
     Raises:
         DataError: nothing to train on. CheckpointError: `run` holds another architecture. TrainingError: the loss is
-        not finite, this machine has no such device, `run` cannot be written, or the workers of a cluster see
-        different checkpoints in it.
+        not finite, this machine has no such device, `run` cannot be written, the workers of a cluster see different
+        checkpoints in it, or one of them is lost.
     """
     prepare_environment(config)
     source = open_source(
@@ -108,7 +108,7 @@ def _train_phase(
 ) -> None:
     """One `fit` over the steps of a phase that are not done yet."""
     from cnnlg_tf.training.callbacks import close_callbacks, make_callbacks
-    from cnnlg_tf.training.distribution import distribute
+    from cnnlg_tf.training.distribution import distribute, lost_worker
     from cnnlg_tf.training.state import restore_state
 
     phase = stage.phase
@@ -121,13 +121,14 @@ def _train_phase(
     prefetcher = data.iterate(stage.start, phase.steps)
     callbacks = make_callbacks(config, stage, run, data, prefetcher, strategy, quiet)
     try:
-        model.fit(
-            distribute(strategy, data, prefetcher, phase),
-            steps_per_epoch=phase.steps - stage.start,
-            callbacks=callbacks,
-            shuffle=False,
-            verbose=0,
-        )
+        with lost_worker(strategy):
+            model.fit(
+                distribute(strategy, data, prefetcher, phase),
+                steps_per_epoch=phase.steps - stage.start,
+                callbacks=callbacks,
+                shuffle=False,
+                verbose=0,
+            )
     finally:
         close_callbacks(callbacks)
         prefetcher.close()
@@ -136,16 +137,16 @@ def _train_phase(
 def _make_model(config: Config, resumed: Path | None) -> Any:
     import keras
 
-    from cnnlg_tf.training.state import restore_weights
     from cnnlg_tf.training.trainable import TrainableCNNLG
 
     keras.mixed_precision.set_dtype_policy(config.train.mixed_precision)
     keras.utils.set_random_seed(config.train.seed)
     model = TrainableCNNLG(config.model, config.train.seed, config.train.critic_crop)
-    if resumed is not None:
-        restore_weights(model, resumed)
-    elif config.train.initial_weights is not None:
-        load_weights(model, find_checkpoint(config.train.initial_weights))
+    initial = resumed or config.train.initial_weights
+    if (
+        initial is not None
+    ):  # a phase starts from the average of the one before: Keras ends `fit` so
+        load_weights(model, find_checkpoint(initial))
     return model
 
 

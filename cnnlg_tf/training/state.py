@@ -41,12 +41,6 @@ def restore_state(model: TrainableCNNLG, folder: Path) -> None:
     _assign(training_variables(model), _read(folder), folder)
 
 
-def restore_weights(model: TrainableCNNLG, folder: Path) -> None:
-    """Put back the weights that were trained, not their average: the next phase goes on from these."""
-    variables = model.network_weights
-    _assign(variables, _read(folder)[: len(variables)], folder)
-
-
 def _read(folder: Path) -> list[np.ndarray[Any, Any]]:
     try:
         with (folder / STATE).open("rb") as raw, np.load(raw) as file:

@@ -13,6 +13,7 @@ from cnnlg_tf.models.gradient_guide import image_gradients
 from cnnlg_tf.models.prior import Context, Decoded
 from cnnlg_tf.training import losses
 from cnnlg_tf.training.critics import PatchDiscriminator, VGGFeatures, crop_at_hole
+from cnnlg_tf.training.distribution import in_cluster
 from cnnlg_tf.training.penalties import dense_gradients, penalised_gradients
 
 Metrics = dict[str, tf.Tensor]
@@ -267,6 +268,8 @@ class TrainableCNNLG(CNNLG):
         if context is None or context.num_replicas_in_sync == 1:
             return metrics
         reduced: Metrics = context.all_reduce(tf.distribute.ReduceOp.MEAN, metrics)
+        if in_cluster(context.strategy):  # there Keras takes the mean over an axis
+            reduced = {name: value[None] for name, value in reduced.items()}
         return reduced
 
     def _replicas(self) -> int:

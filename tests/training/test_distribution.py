@@ -107,7 +107,8 @@ def test_two_workers_lose_one_and_go_on_when_the_job_is_restarted(
     workers[1].send_signal(signal.SIGKILL)
     workers[1].communicate()
     _, error = workers[0].communicate(timeout=300)
-    assert workers[0].returncode != 0, "a worker alone cannot go on"
+    assert workers[0].returncode == 1
+    assert "start the same command on every machine to go on from the last checkpoint" in error
 
     workers = start_workers(path, run)
     outputs = [worker.communicate(timeout=900) for worker in workers]
