@@ -1,5 +1,6 @@
 """LiteRT (TensorFlow Lite) for phones and small boards: built-in operators only, free batch, height and width."""
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,9 @@ def load_runner(
 def _convert(frozen: FrozenGraph, precision: str) -> bytes:
     import tensorflow as tf
 
+    logging.getLogger("absl").setLevel(
+        logging.ERROR
+    )  # it warns that a frozen graph has no gradients
     graph = import_function(frozen)
     specs = [
         tf.TensorSpec([None, None, None, t.shape[-1]], t.dtype, name)
