@@ -168,8 +168,8 @@ def to_onnx(model: "CNNLG", frozen: FrozenGraph | None = None) -> Any:
 def simplify(proto: Any) -> Any:
     """Fold constants, merge what is double and move transposes out of the way, with onnxruntime's basic passes.
 
-    They write standard operators only. tf2onnx's own passes and onnxslim took minutes on this graph where these take
-    half a second, and left three times as many transposes.
+    They write standard operators only, and take half a second; tf2onnx's own passes took half a minute on this graph
+    and left three times as many transposes.
     """
     import onnx
     import onnxruntime as ort
