@@ -11,7 +11,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m cnnlg_tf.demo --out out
 
 test: $(VENV)/.all
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist loadfile
 
 test-slow: $(VENV)/.all
 	$(BIN)/pytest -q -m slow

@@ -1,6 +1,5 @@
 """LiteRT (TensorFlow Lite) for phones and small boards: built-in operators only, free batch, height and width."""
 
-import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import numpy as np
 from cnnlg_tf.errors import ArtefactError, ExportError
 from cnnlg_tf.export import manifest, parity
 from cnnlg_tf.export.frozen import FrozenGraph, freeze, import_function
+from cnnlg_tf.export.quiet import errors_only
 from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
 from cnnlg_tf.extras import require
 from cnnlg_tf.files import atomic_path
@@ -102,9 +102,6 @@ def load_runner(
 def _convert(frozen: FrozenGraph, precision: str) -> bytes:
     import tensorflow as tf
 
-    logging.getLogger("absl").setLevel(
-        logging.ERROR
-    )  # it warns that a frozen graph has no gradients
     graph = import_function(frozen)
     specs = [
         tf.TensorSpec([None, None, None, t.shape[-1]], t.dtype, name)
@@ -114,9 +111,8 @@ def _convert(frozen: FrozenGraph, precision: str) -> bytes:
     module.function = tf.function(
         lambda image, mask: graph(image, mask), input_signature=specs, autograph=False
     )
-    with (
-        tempfile.TemporaryDirectory() as folder
-    ):  # only a SavedModel gives its names to the signature
+    # Only a SavedModel gives its names to the signature; absl warns that a frozen graph has no gradients.
+    with errors_only("absl"), tempfile.TemporaryDirectory() as folder:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, folder, {DEFAULT: module.function}, options)
         converter: Any = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[DEFAULT])

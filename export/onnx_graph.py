@@ -1,4 +1,4 @@
-"""Rewrites of the ONNX graph that its readers ask for: explicit numbers, one node where the converter wrote seven."""
+"""Rewrites of the ONNX graph that its readers ask for: explicit numbers, and no axes for nothing."""
 
 from typing import Any
 
@@ -8,10 +8,9 @@ END = np.iinfo(np.int64).max  # "to the end of the axis" in a Slice
 
 
 def tidy(graph: Any) -> None:
-    """Write paddings as numbers, slices as ONNX does, and edge paddings as one node."""
+    """Write paddings as numbers, and slices as ONNX does."""
     _write_paddings(graph)
     _tidy_slices(graph)
-    _join_edge_paddings(graph)
     remove_unused(graph)
 
 
@@ -103,64 +102,6 @@ def _tidy_slices(graph: Any) -> None:
             name = f"slice_{index}_{key}"
             graph.initializer.append(numpy_helper.from_array(values[kept], name))
             node.input.append(name)
-
-
-def _join_edge_paddings(graph: Any) -> None:
-    """Replace Concat(first, x, last) along one axis, and then along another, by one Pad of mode "edge".
-
-    The fill alone has seventy of them. Runs after `_tidy_slices`.
-    """
-    from onnx import helper, numpy_helper
-
-    constants = _constants(graph)
-    makers = {name: node for node in graph.node for name in node.output}
-    reads: dict[str, int] = {}
-    for name in (name for node in graph.node for name in node.input):
-        reads[name] = reads.get(name, 0) + 1
-    amounts: dict[str, tuple[str, dict[int, int]]] = {}  # a padded tensor: what of, rows by axis
-    for node in graph.node:
-        found = _edge_padding(node, makers, constants)
-        if found is None:
-            continue
-        source, axis, rows = found
-        rows_by_axis = {axis: rows}
-        # All that reads the first padding is this one: its slices at both ends, and its middle.
-        if source in amounts and reads[source] == 3 and axis not in amounts[source][1]:
-            source, before = amounts[source]
-            rows_by_axis |= before
-        amounts[node.output[0]] = (source, rows_by_axis)
-    for node in graph.node:
-        if node.output[0] not in amounts:
-            continue
-        source, rows_by_axis = amounts[node.output[0]]
-        one_side = [rows_by_axis.get(axis, 0) for axis in range(4)]
-        pads = numpy_helper.from_array(np.array(one_side * 2, np.int64), f"{node.output[0]}_pads")
-        graph.initializer.append(pads)
-        node.CopyFrom(
-            helper.make_node(
-                "Pad", [source, pads.name], list(node.output), name=node.name, mode="edge"
-            )
-        )
-
-
-def _edge_padding(
-    node: Any, makers: dict[str, Any], constants: dict[str, np.ndarray]
-) -> tuple[str, int, int] | None:
-    """(x, axis, rows) when a node is Concat([first] * rows + [x] + [last] * rows) of a four-dimensional x."""
-    if node.op_type != "Concat" or len(node.input) % 2 == 0:
-        return None
-    rows, axis = len(node.input) // 2, node.attribute[0].i
-    source = node.input[rows]
-    axis += 4 if axis < 0 else 0
-    expected = [(0, 1, axis, 1)] * rows + [(-1, END, axis, 1)] * rows
-    for name, values in zip([*node.input[:rows], *node.input[rows + 1 :]], expected, strict=True):
-        slice_ = makers.get(name)
-        if slice_ is None or slice_.op_type != "Slice" or slice_.input[0] != source:
-            return None
-        given = [constants.get(parameter) for parameter in slice_.input[1:]]
-        if any(g is None or g.tolist() != [v] for g, v in zip(given, values, strict=True)):
-            return None
-    return source, axis, rows
 
 
 def _constants(graph: Any) -> dict[str, np.ndarray]:

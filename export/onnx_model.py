@@ -1,6 +1,5 @@
 """ONNX through tf2onnx: one graph with free batch, height and width that onnxruntime, TensorRT and OpenVINO take."""
 
-import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import numpy as np
 from cnnlg_tf.errors import ArtefactError, ExportError
 from cnnlg_tf.export import manifest, onnx_graph, operators, parity
 from cnnlg_tf.export.frozen import FrozenGraph, freeze
+from cnnlg_tf.export.quiet import errors_only
 from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
 from cnnlg_tf.extras import require
 from cnnlg_tf.files import atomic_path
@@ -143,10 +143,9 @@ def to_onnx(model: "CNNLG", frozen: FrozenGraph | None = None) -> Any:
     import tensorflow as tf
     from tf2onnx.tfonnx import process_tf_graph
 
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     frozen = frozen or freeze(model)
     names = {tensor: name for name, tensor in (frozen.inputs | frozen.outputs).items()}
-    with tf.Graph().as_default() as graph:
+    with errors_only("tf2onnx"), tf.Graph().as_default() as graph:
         tf.import_graph_def(frozen.graph_def, name="")
         converted = process_tf_graph(
             graph,

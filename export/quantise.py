@@ -3,7 +3,6 @@
 Scales are symmetric and weights have one a channel, as TensorRT asks; onnxruntime runs the same file on CPUs.
 """
 
-import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from cnnlg_tf.errors import ExportError
 from cnnlg_tf.export.onnx_precision import FLOAT32_SCOPE, is_network
 from cnnlg_tf.export.parity import drawn_case, hole_for
+from cnnlg_tf.export.quiet import errors_only
 
 SENSITIVE = (
     "/head",
@@ -58,8 +58,7 @@ def quantise(proto: Any, photos: list[np.ndarray] | None = None) -> Any:
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(self._cases, None)
 
-    logging.getLogger("root").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as folder:
+    with errors_only(), tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         onnx.save(proto, source)
         quantize_static(

@@ -1,5 +1,6 @@
 """The membrane fill: a smooth first guess of the hole from its border, and the tool that removes seams."""
 
+import numpy as np
 import tensorflow as tf
 
 from cnnlg_tf.models.scan import shift
@@ -45,14 +46,19 @@ def membrane_fill(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         sums[-2::-1], weights[-2::-1], RELAXATIONS, PLATE_STEPS, strict=True
     ):
         have = tf.cast(weight > 0.0, image.dtype)
-        average = tf.math.divide_no_nan(total, weight)
-        filled = have * average + (1.0 - have) * upsample(filled, 2)
+        hole = 1.0 - have
+        fixed = have * tf.math.divide_no_nan(total, weight)
+        filled = fixed + hole * upsample(filled, 2)
+        one = tf.ones_like(weight)
+        share = hole / _stencil(one, NEIGHBOURS)  # at the border, of the neighbours that exist
         for _ in range(relaxations):
-            filled = have * average + (1.0 - have) * _stencil(filled, NEIGHBOURS)
-        velocity = tf.zeros_like(filled)
+            filled = fixed + share * _stencil(filled, NEIGHBOURS)
+        if not steps:
+            continue
+        inside = tf.cast(tf.abs(_stencil(one, BIHARMONIC)) < 0.5, image.dtype)
+        rate, velocity = PLATE_RATE * hole * inside, tf.zeros_like(filled)
         for _ in range(steps):
-            bend = _stencil(filled, BIHARMONIC)
-            velocity = PLATE_MOMENTUM * velocity - PLATE_RATE * (1.0 - have) * bend
+            velocity = PLATE_MOMENTUM * velocity - rate * _stencil(filled, BIHARMONIC)
             filled = filled + velocity
     return filled
 
@@ -67,7 +73,7 @@ def smooth_upsample(x: tf.Tensor, doublings: int) -> tf.Tensor:
     """Enlarge by 2**doublings with a tent-like filter: [b, h, w, c] -> [b, 2**n h, 2**n w, c]."""
     for _ in range(doublings):
         x = upsample(x, 2)
-        x = _stencil(x, TENT)
+        x = _stencil(x, TENT) / _stencil(tf.ones_like(x[..., :1]), TENT)
     return x
 
 
@@ -76,16 +82,13 @@ def _pool(x: tf.Tensor) -> tf.Tensor:
 
 
 def _stencil(x: tf.Tensor, weights: tuple[tuple[float, ...], ...]) -> tf.Tensor:
-    """Weigh each pixel's surroundings, channel by channel; beyond the border stand copies of the border's pixels.
+    """Weigh each pixel's surroundings, channel by channel; beyond the border is zero.
 
     A convolution, not shifts and sums: XLA would fuse a chain of those into one loop that computes every
-    intermediate value over and over.
+    intermediate value over and over, and each of some seventy steps would be dozens of nodes.
     """
-    channels, reach = x.shape[-1], len(weights) // 2
-    x = tf.concat([x[:, :1]] * reach + [x] + [x[:, -1:]] * reach, axis=1)
-    x = tf.concat([x[:, :, :1]] * reach + [x] + [x[:, :, -1:]] * reach, axis=2)
-    kernel = tf.tile(tf.constant(weights, x.dtype)[:, :, None, None], [1, 1, channels, 1])
-    return tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], "VALID")
+    kernel = np.tile(np.asarray(weights, np.float32)[:, :, None, None], [1, 1, x.shape[-1], 1])
+    return tf.nn.depthwise_conv2d(x, tf.cast(kernel, x.dtype), [1, 1, 1, 1], "SAME")
 
 
 def _spread(total: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:

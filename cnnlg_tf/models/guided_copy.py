@@ -75,8 +75,8 @@ class GuidedCopy(keras.layers.Layer):
 
     call(features, sources): features [b, h/8, w/8, c] of the positions to paint; sources, a list of Source.
     Returns (copied [b, h, w, 3], confidence [b, h/8, w/8, 1]: the highest similarity, in [0, 1]); zero where there is
-    nothing to copy from. In training windows are blended by softmax(sharpness * cosine similarity), which gives the
-    projection gradients; at repair time the most similar window is copied: sharper, and no product with all windows.
+    nothing to copy from. The most similar window is copied. In training its gradient is that of a blend of all windows
+    by softmax(sharpness * cosine similarity), so that the projection learns (a straight-through estimator).
 
     Args:
         sharpness: inverse temperature of the attention in training.
@@ -103,11 +103,10 @@ class GuidedCopy(keras.layers.Layer):
         similarity = similarity + 4.0 * (usable[:, None] - 1.0)
         some = tf.reduce_max(usable, axis=1)[:, None, None]  # [b, 1, 1]
         confidence = tf.nn.relu(tf.reduce_max(similarity, axis=2, keepdims=True))  # [b, n, 1]
-        windows = some * (
-            _blend(similarity * self.config.sharpness, values)
-            if training
-            else _pick(similarity, values)
-        )
+        windows = some * _pick(similarity, values)
+        if training:
+            blend = some * _blend(similarity * self.config.sharpness, values)
+            windows = windows + blend - tf.stop_gradient(blend)
         shape = tf.shape(features)
         windows = tf.reshape(windows, [shape[0], shape[1], shape[2], 3 * 4 * CELL**2])
         return fold_windows(windows, 3), tf.reshape(confidence, [shape[0], shape[1], shape[2], 1])

@@ -8,7 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlg_tf.errors import DataError
+from cnnlg_tf.models.guided_copy import high_frequencies
 
+EMPHASIS = (
+    6.0  # of high frequencies: what tells a soft repair from a photo is a small part of its pixels
+)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -56,6 +60,8 @@ class VGGFeatures:
 class PatchDiscriminator(keras.Model):
     """Scores overlapping patches as real or painted (PatchGAN, arXiv 1611.07004), with spectral normalisation.
 
+    It sees the image and its high frequencies, amplified.
+
     The last layer is not normalised: it would hold scores so near zero that the hinge loss hardly moves.
 
     call(image [b, h, w, 3] in [-1, 1]) -> list of features; the last is the scores, [b, h/8, w/8, 1].
@@ -76,7 +82,7 @@ class PatchDiscriminator(keras.Model):
         self.width = width
 
     def call(self, image: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
-        x, features = image, []
+        x, features = tf.concat([image, EMPHASIS * high_frequencies(image)], axis=-1), []
         for layer in self.convolutions:
             x = tf.nn.leaky_relu(layer(x, training=training), 0.2)
             features.append(x)

@@ -27,12 +27,9 @@ def test_graph_is_checked_named_and_free_in_size(proto: Any) -> None:
     }
 
 
-def test_paddings_are_numbers_and_edge_paddings_one_node(proto: Any) -> None:
+def test_paddings_are_numbers(proto: Any) -> None:
     convolutions = [node for node in proto.graph.node if node.op_type == "Conv"]
     assert not any(a.name == "auto_pad" for node in convolutions for a in node.attribute)
-    modes = [a.s for node in proto.graph.node if node.op_type == "Pad" for a in node.attribute]
-    stencils = [c for c in convolutions if any(a.name == "group" and a.i > 1 for a in c.attribute)]
-    assert modes.count(b"edge") == len(stencils)
 
 
 @pytest.mark.parametrize(("batch", "height", "width"), [(1, 16, 16), (2, 50, 70), (1, 129, 33)])

@@ -124,12 +124,12 @@ def test_sigterm_under_load_loses_no_accepted_request(models: Path, tmp_path: Pa
         answered, refused, started = [], [], threading.Semaphore(0)
 
         def slow(_: int) -> None:
-            request = predict_request("kinds", "slow", steps=np.int32([25_000]))
+            request = predict_request("kinds", "slow", steps=np.int32([200_000]))
             started.release()
             answered.append(it.predictions.Predict(request, 60))
 
         def rest() -> None:
-            body = {"signature_name": "slow", "instances": [25_000]}
+            body = {"signature_name": "slow", "instances": [200_000]}
             started.release()
             answered.append(it.rest("/v1/models/kinds:predict", body))
 
