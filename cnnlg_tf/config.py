@@ -40,8 +40,9 @@ class GradientGuideConfig(Section):
 
 class GuidedCopyConfig(Section):
     enabled: bool = True
-    width: int = Field(48, ge=4)
+    width: int = Field(24, ge=4)
     sharpness: float = Field(30.0, gt=0)
+    strength: float = Field(0.7, ge=0)
 
 
 class MaskRefinerConfig(Section):
@@ -124,9 +125,15 @@ class LossConfig(Section):
     gradient: float = Field(0.5, ge=0)
     missing: float = Field(0.1, ge=0)
     perceptual: float = Field(0.0, ge=0)
+    unit_perceptual: float = Field(0.0, ge=0)
     style: float = Field(0.0, ge=0)
     adversarial: float = Field(0.0, ge=0)
     feature_matching: float = Field(0.0, ge=0)
+
+    @property
+    def needs_vgg(self) -> bool:
+        """Whether a term looks at VGG features."""
+        return self.perceptual > 0 or self.unit_perceptual > 0 or self.style > 0
 
 
 class PenaltyConfig(Section):
@@ -151,6 +158,7 @@ class OptimizerConfig(Section):
 
 class DiscriminatorConfig(Section):
     width: int = Field(48, ge=4)
+    spectral_norm: bool = True
     learning_rate: float = Field(2e-4, gt=0)
 
 
@@ -163,6 +171,7 @@ class PhaseConfig(Section):
     crop: int = Field(128, ge=32, multiple_of=16)
     batch_size: int = Field(16, ge=1)
     posterior_share: float = Field(0.25, ge=0, le=1)
+    critic_crop: int = Field(64, ge=32, multiple_of=16)
     losses: LossConfig = LossConfig()
     penalty: PenaltyConfig = PenaltyConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
@@ -179,7 +188,6 @@ class TrainConfig(Section):
     picture_every: int = Field(500, ge=0)
     initial_weights: Path | None = None
     vgg_weights: Path | None = None
-    critic_crop: int = Field(64, ge=32, multiple_of=16)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -189,8 +197,7 @@ class TrainConfig(Section):
             raise ValueError(
                 "penalty.kind gradient_penalty needs mixed_precision float32 or mixed_bfloat16"
             )
-        needs = any(p.losses.perceptual > 0 or p.losses.style > 0 for p in self.phases)
-        if needs and self.vgg_weights is None:
+        if self.vgg_weights is None and any(p.losses.needs_vgg for p in self.phases):
             raise ValueError("vgg_weights is needed: a phase has a perceptual or style loss")
         names = [p.name for p in self.phases]
         if len(set(names)) != len(names):

@@ -1,7 +1,8 @@
 """Guided copy: attention from hole positions to known ones copies real texture into the hole.
 
-Positions lie on an 8 px grid; what is copied is a 16 px window of the photo's high frequencies, so windows overlap by
-half and are blended with weights that sum to one at each pixel. All of it is matrix products and reshapes.
+Positions lie on an 8 px grid, and are compared with their eight neighbours, so that what is copied goes on from one
+position to the next. What is copied is a 16 px window of the photo's high frequencies; windows overlap by half and are
+blended with weights that sum to one at each pixel. All of it is matrix products and reshapes.
 """
 
 from typing import Any, NamedTuple
@@ -64,19 +65,34 @@ def _window_weights(channels: int) -> tf.Tensor:
     return tf.concat(parts, axis=0)
 
 
-def high_frequencies(image: tf.Tensor) -> tf.Tensor:
-    """The image minus its averages over 4 px cells, enlarged smoothly. Sizes are multiples of 4."""
-    return image - smooth_upsample(tf.nn.avg_pool2d(image, 4, 4, "VALID"), 2)
+def high_frequencies(image: tf.Tensor, halvings: int = 2) -> tf.Tensor:
+    """The image minus its averages over cells of 2**halvings px, enlarged smoothly. Sizes are multiples of that."""
+    cell = 2**halvings
+    return image - smooth_upsample(tf.nn.avg_pool2d(image, cell, cell, "VALID"), halvings)
+
+
+def hole_depth(mask: tf.Tensor) -> tf.Tensor:
+    """0 in strokes and near a hole's border, 1 deep inside: [b, h, w, 1] -> the same, zero at known pixels.
+
+    What half of a 24 px neighbourhood or more tells is repaired well without a copy.
+    """
+    share = tf.nn.avg_pool2d(tf.nn.avg_pool2d(mask, CELL, CELL, "VALID"), 3, 1, "SAME")
+    return mask * smooth_upsample(tf.nn.relu(2.0 * share - 1.0), 3)
 
 
 @keras.saving.register_keras_serializable("cnnlg")
 class GuidedCopy(keras.layers.Layer):
     """Copies high frequencies from known windows to all positions, by similarity of projected guide features.
 
-    call(features, sources): features [b, h/8, w/8, c] of the positions to paint; sources, a list of Source.
-    Returns (copied [b, h, w, 3], confidence [b, h/8, w/8, 1]: the highest similarity, in [0, 1]); zero where there is
-    nothing to copy from. The most similar window is copied. In training its gradient is that of a blend of all windows
-    by softmax(sharpness * cosine similarity), so that the projection learns (a straight-through estimator).
+    call(features, mask, sources): features [b, h/8, w/8, c] of the positions to paint; mask [b, h, w, 1], 1 = missing;
+    sources, a list of Source.
+    Returns (copied [b, h, w, 3], confidence [b, h/8, w/8, 1]: the highest cosine similarity of two neighbourhoods of
+    3 x 3 positions, in [0, 1]); zero where there is nothing to copy from. The most similar window is copied. In
+    training its gradient is that of a blend of all windows by softmax(sharpness * cosine similarity), so that the
+    projection learns (a straight-through estimator).
+
+    A window that many missing positions would take loses similarity, the logarithm of how many, so that a texture is
+    laid out from several places instead of one stamp side by side.
 
     Args:
         sharpness: inverse temperature of the attention in training.
@@ -90,7 +106,11 @@ class GuidedCopy(keras.layers.Layer):
         self.config = config
 
     def call(
-        self, features: tf.Tensor, sources: list[Source], training: bool | None = None
+        self,
+        features: tf.Tensor,
+        mask: tf.Tensor,
+        sources: list[Source],
+        training: bool | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         query = self._unit(features)  # [b, n, c]
         keys = tf.concat([self._unit(s.features) for s in sources], axis=1)  # [b, m, c]
@@ -101,8 +121,9 @@ class GuidedCopy(keras.layers.Layer):
 
         similarity = tf.matmul(query, keys, transpose_b=True)  # [b, n, m]
         similarity = similarity + 4.0 * (usable[:, None] - 1.0)
-        some = tf.reduce_max(usable, axis=1)[:, None, None]  # [b, 1, 1]
         confidence = tf.nn.relu(tf.reduce_max(similarity, axis=2, keepdims=True))  # [b, n, 1]
+        similarity -= self._popularity(similarity, mask)
+        some = tf.reduce_max(usable, axis=1)[:, None, None]  # [b, 1, 1]
         windows = some * _pick(similarity, values)
         if training:
             blend = some * _blend(similarity * self.config.sharpness, values)
@@ -111,12 +132,18 @@ class GuidedCopy(keras.layers.Layer):
         windows = tf.reshape(windows, [shape[0], shape[1], shape[2], 3 * 4 * CELL**2])
         return fold_windows(windows, 3), tf.reshape(confidence, [shape[0], shape[1], shape[2], 1])
 
+    def _popularity(self, similarity: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """What a window loses for the missing positions that share it: [b, n, m], [b, h, w, 1] -> [b, 1, m]."""
+        missing = _flatten(tf.nn.max_pool2d(mask, CELL, CELL, "VALID"))  # [b, n, 1]
+        shares = tf.nn.softmax(self.config.sharpness * similarity)
+        takers = tf.matmul(missing, shares, transpose_a=True)
+        return tf.math.log(1.0 + takers) / self.config.sharpness
+
     def _unit(self, features: tf.Tensor) -> tf.Tensor:
         if not self.project.built:
             self.project.build(features.shape)
-        return tf.math.l2_normalize(
-            _flatten(pointwise(self.project, features)), axis=-1, epsilon=1e-6
-        )
+        each = tf.math.l2_normalize(pointwise(self.project, features), axis=-1, epsilon=1e-6)
+        return tf.math.l2_normalize(_flatten(_neighbourhoods(each)), axis=-1, epsilon=1e-6)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"config": self.config.model_dump()}
@@ -124,6 +151,18 @@ class GuidedCopy(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "GuidedCopy":
         return cls(GuidedCopyConfig(**config.pop("config")), **config)
+
+
+def _neighbourhoods(x: tf.Tensor) -> tf.Tensor:
+    """Each position's features and its neighbours', zero beyond the border: [b, h, w, c] -> [b, h, w, 9 c]."""
+    shape = tf.shape(x)
+    padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    parts = [
+        padded[:, row : row + shape[1], column : column + shape[2]]
+        for row in range(3)
+        for column in range(3)
+    ]
+    return tf.concat(parts, axis=-1)
 
 
 def _flatten(x: tf.Tensor) -> tf.Tensor:

@@ -10,9 +10,11 @@ from cnnlg_tf.models import gaussian, likelihood
 from cnnlg_tf.models.blocks import ResidualBlock, conv
 from cnnlg_tf.models.fill import smooth_upsample, upsample
 from cnnlg_tf.models.gaussian import Gaussian
-from cnnlg_tf.models.guided_copy import GuidedCopy, Source, high_frequencies
+from cnnlg_tf.models.guided_copy import GuidedCopy, Source, high_frequencies, hole_depth
 from cnnlg_tf.models.likelihood import LogisticMixture
 from cnnlg_tf.models.scan import DirectionalScan
+
+COPY_HALVINGS = 3  # guided copy carries what averages over 2**3 px leave out
 
 
 class Context(NamedTuple):
@@ -101,7 +103,8 @@ class Decoder(keras.Model):
     """p(x | h, context): a U-Net from 1/2 to 1/16 scale that takes h in at 1/8 and copies texture at full size.
 
     call(context, latent, reference=None, detail=1.0): reference, a list of (Context, latent) of photos whose texture
-    may be copied; detail scales the copied high frequencies. Returns Decoded.
+    may be copied; detail scales the copied high frequencies. Deep inside a hole these are added to the repair itself.
+    Returns Decoded.
     """
 
     def __init__(self, config: ModelConfig, **kwargs: Any) -> None:
@@ -160,12 +163,19 @@ class Decoder(keras.Model):
             self.activation(features.quarter)
         )  # [b, h/4, w/4, 3]
         x = features.skip + upsample(self.up_half(features.quarter), 2)  # [b, h/2, w/2, w0]
-        merged = [x, features.folded]
-        merged += self._copied(context, features, coarse, reference or [], detail, training)
+        merged, base = [x, features.folded], context.filled
+        if self.copy is not None:
+            copied, confidence = self._copied(
+                self.copy, context, features, reference or [], training
+            )
+            base = base + self.copy.config.strength * detail * hole_depth(context.mask) * copied
+            candidate = smooth_upsample(tf.nn.avg_pool2d(coarse, 2, 2, "VALID"), COPY_HALVINGS)
+            candidate = tf.where(context.mask > 0.5, candidate + detail * copied, context.filled)
+            merged += [tf.nn.space_to_depth(candidate, 2), upsample(confidence, 4)]
         x = self.merge(self.activation(tf.concat(merged, axis=-1))) + x
         x = _run(self.decode_half, x)
         parameters = tf.nn.depth_to_space(self.head(self.activation(x)), 2)  # [b, h, w, 10 k]
-        return Decoded(*(tf.cast(x, tf.float32) for x in (parameters, context.filled, coarse)))
+        return Decoded(*(tf.cast(x, tf.float32) for x in (parameters, base, coarse)))
 
     def features(self, context: Context, latent: tf.Tensor) -> Features:
         """The U-Net down to 1/16 and back up to 1/4."""
@@ -186,28 +196,23 @@ class Decoder(keras.Model):
 
     def _copied(
         self,
+        copy: GuidedCopy,
         context: Context,
         features: Features,
-        coarse: tf.Tensor,
         reference: list[tuple[Context, tf.Tensor]],
-        detail: tf.Tensor | float,
         training: bool | None,
-    ) -> list[tf.Tensor]:
-        """Channels for the merge: a full-size candidate of the repair, folded, and how sure the copy is of it.
-
-        None of them without guided copy.
-        """
-        if self.copy is None:
-            return []
-        sources = [Source(features.match, high_frequencies(context.filled), context.mask)]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """High frequencies from the photo itself and from reference photos, and how alike their places are."""
+        sources = [
+            Source(features.match, high_frequencies(context.filled, COPY_HALVINGS), context.mask)
+        ]
         for other, latent in reference:
             match = self.features(other, latent).match
-            sources.append(Source(match, high_frequencies(other.filled), other.mask))
-        copied, confidence = self.copy(features.match, sources, training=training)
-        known = 1.0 - context.mask
-        candidate = smooth_upsample(coarse, 2) + detail * copied
-        candidate = known * context.filled + context.mask * candidate
-        return [tf.nn.space_to_depth(candidate, 2), upsample(confidence, 4)]
+            sources.append(Source(match, high_frequencies(other.filled, COPY_HALVINGS), other.mask))
+        result: tuple[tf.Tensor, tf.Tensor] = copy(
+            features.match, context.mask, sources, training=training
+        )
+        return result
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"config": self.config.model_dump(mode="json")}

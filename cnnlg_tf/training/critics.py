@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cnnlg_tf.config import DiscriminatorConfig
 from cnnlg_tf.errors import DataError
 from cnnlg_tf.models.guided_copy import high_frequencies
 
@@ -58,38 +59,45 @@ class VGGFeatures:
 
 @keras.saving.register_keras_serializable("cnnlg")
 class PatchDiscriminator(keras.Model):
-    """Scores overlapping patches as real or painted (PatchGAN, arXiv 1611.07004), with spectral normalisation.
+    """Scores overlapping patches as real or painted (PatchGAN, arXiv 1611.07004).
 
-    It sees the image and its high frequencies, amplified.
-
-    The last layer is not normalised: it would hold scores so near zero that the hinge loss hardly moves.
+    It sees the image and its high frequencies, amplified. Spectral normalisation spares the last layer: it would hold
+    scores so near zero that the hinge loss hardly moves.
 
     call(image [b, h, w, 3] in [-1, 1]) -> list of features; the last is the scores, [b, h/8, w/8, 1].
     """
 
-    def __init__(self, width: int, **kwargs: Any) -> None:
+    def __init__(self, config: DiscriminatorConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         # === Layers ===
+        width = config.width
         plan = ((width, 4, 2), (2 * width, 4, 2), (4 * width, 4, 2), (4 * width, 3, 1))
-        self.convolutions = [
-            keras.layers.SpectralNormalization(
-                keras.layers.Conv2D(filters, size, strides=stride, padding="same"), name=f"conv_{i}"
+        self.convolutions = []
+        for i, (filters, size, stride) in enumerate(plan):
+            layer = keras.layers.Conv2D(
+                filters, size, strides=stride, padding="same", name=f"conv_{i}"
             )
-            for i, (filters, size, stride) in enumerate(plan)
-        ]
+            if config.spectral_norm:
+                layer = keras.layers.SpectralNormalization(layer, name=f"conv_{i}")
+            self.convolutions.append(layer)
         self.score = keras.layers.Conv2D(1, 3, padding="same", name="score")
         # === Config ===
-        self.width = width
+        self.config = config
 
     def call(self, image: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
         x, features = tf.concat([image, EMPHASIS * high_frequencies(image)], axis=-1), []
         for layer in self.convolutions:
-            x = tf.nn.leaky_relu(layer(x, training=training), 0.2)
+            x = layer(x, training=training) if self.config.spectral_norm else layer(x)
+            x = tf.nn.leaky_relu(x, 0.2)
             features.append(x)
         return [*features, self.score(x)]
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"width": self.width}
+        return super().get_config() | {"config": self.config.model_dump()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "PatchDiscriminator":
+        return cls(**config | {"config": DiscriminatorConfig(**config["config"])})
 
 
 def crop_at_hole(

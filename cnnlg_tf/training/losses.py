@@ -73,6 +73,19 @@ def perceptual(features: list[tf.Tensor], targets: list[tf.Tensor]) -> tf.Tensor
     return tf.add_n([mean_absolute(f, t) for f, t in zip(features, targets, strict=True)])
 
 
+def unit_perceptual(features: list[tf.Tensor], targets: list[tf.Tensor]) -> tf.Tensor:
+    """Squared difference of features scaled to unit length at each position, summed over channels and layers.
+
+    LPIPS's distance without its learnt weights (arXiv 1801.03924): faint textures count as much as strong edges.
+    """
+
+    def distance(f: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
+        f, t = (tf.math.l2_normalize(x, axis=-1, epsilon=1e-6) for x in (f, t))
+        return tf.reduce_mean(tf.reduce_sum(tf.square(f - t), axis=-1), axis=(1, 2))
+
+    return tf.add_n([distance(f, t) for f, t in zip(features, targets, strict=True)])
+
+
 def style(features: list[tf.Tensor], targets: list[tf.Tensor]) -> tf.Tensor:
     """Mean absolute difference of Gram matrices, summed over layers."""
     return tf.add_n(

@@ -141,7 +141,7 @@ def _make_model(config: Config, resumed: Path | None) -> Any:
 
     keras.mixed_precision.set_dtype_policy(config.train.mixed_precision)
     keras.utils.set_random_seed(config.train.seed)
-    model = TrainableCNNLG(config.model, config.train.seed, config.train.critic_crop)
+    model = TrainableCNNLG(config.model, config.train.seed)
     initial = resumed or config.train.initial_weights
     if (
         initial is not None
@@ -158,15 +158,15 @@ def _begin(model: Any, config: Config, stage: Stage) -> None:
     from cnnlg_tf.training.optimizers import make_discriminator_optimizer, make_optimizer
 
     phase = stage.phase
-    needs_vgg = phase.losses.perceptual > 0 or phase.losses.style > 0
-    vgg = VGGFeatures(config.train.vgg_weights) if needs_vgg and config.train.vgg_weights else None
+    path = config.train.vgg_weights
+    vgg = VGGFeatures(path) if path and phase.losses.needs_vgg else None
     adversarial = phase.losses.adversarial > 0
     keras.utils.set_random_seed(config.train.seed + stage.offset)  # whatever ran before the phase
     model.begin_phase(
         phase,
         make_optimizer(phase.optimizer, phase.steps),
         vgg=vgg,
-        discriminator=PatchDiscriminator(phase.discriminator.width) if adversarial else None,
+        discriminator=PatchDiscriminator(phase.discriminator) if adversarial else None,
         discriminator_optimizer=make_discriminator_optimizer(phase.discriminator)
         if adversarial
         else None,

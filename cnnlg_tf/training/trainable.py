@@ -42,15 +42,11 @@ class TrainableCNNLG(CNNLG):
     Args:
         config: the architecture.
         seed: of all noise in training; step n draws the same noise in every run.
-        critic_crop: side in pixels of the squares that VGG and the discriminator look at.
     """
 
-    def __init__(
-        self, config: ModelConfig | None = None, seed: int = 0, critic_crop: int = 64, **kwargs: Any
-    ) -> None:
+    def __init__(self, config: ModelConfig | None = None, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
         self.seed = seed
-        self.critic_crop = critic_crop
         self.phase: PhaseConfig | None = None
         self.vgg: VGGFeatures | None = None
         self.discriminator: PatchDiscriminator | None = None
@@ -105,7 +101,7 @@ class TrainableCNNLG(CNNLG):
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         metrics = forward.metrics | {"penalty": penalty}
         if phase.losses.adversarial > 0:
-            metrics["discriminator"] = self._train_discriminator(batch, forward.repaired)
+            metrics["discriminator"] = self._train_discriminator(batch, forward.repaired, phase)
         return self._average(metrics)
 
     def test_step(self, data: dict[str, tf.Tensor]) -> Metrics:
@@ -197,10 +193,12 @@ class TrainableCNNLG(CNNLG):
 
     def _critic_terms(self, batch: Batch, composite: tf.Tensor, phase: PhaseConfig) -> Metrics:
         weights, terms = phase.losses, {}
-        painted, real, mask = self._critic_views(batch, composite)
-        if self.vgg is not None and (weights.perceptual > 0 or weights.style > 0):
+        painted, real, mask = self._critic_views(batch, composite, phase)
+        if self.vgg is not None and weights.needs_vgg:
             features, targets = self.vgg(painted), self.vgg(real)
             terms["perceptual"] = losses.perceptual(features, targets)
+            if weights.unit_perceptual > 0:
+                terms["unit_perceptual"] = losses.unit_perceptual(features, targets)
             terms["style"] = losses.style(features, targets)
         if self.discriminator is not None and weights.adversarial > 0:
             fake, true = self.discriminator(painted), self.discriminator(real)
@@ -209,20 +207,22 @@ class TrainableCNNLG(CNNLG):
         return terms
 
     def _critic_views(
-        self, batch: Batch, composite: tf.Tensor
+        self, batch: Batch, composite: tf.Tensor, phase: PhaseConfig
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         seed = tf.random.split(batch.seed, 4)[3]
         images = [composite, batch.image, batch.mask]
-        painted, real, mask = crop_at_hole(images, batch.mask, self.critic_crop, seed)
+        painted, real, mask = crop_at_hole(images, batch.mask, phase.critic_crop, seed)
         return painted, real, mask
 
-    def _train_discriminator(self, batch: Batch, repaired: tf.Tensor) -> tf.Tensor:
+    def _train_discriminator(
+        self, batch: Batch, repaired: tf.Tensor, phase: PhaseConfig
+    ) -> tf.Tensor:
         discriminator, optimizer = self.discriminator, self.discriminator_optimizer
         if discriminator is None or optimizer is None:
             raise TrainingError(
                 "an adversarial loss needs a discriminator; begin_phase received none"
             )
-        painted, real, mask = self._critic_views(batch, tf.stop_gradient(repaired))
+        painted, real, mask = self._critic_views(batch, tf.stop_gradient(repaired), phase)
         with tf.GradientTape() as tape:
             on_real = discriminator(real, training=True)[-1]
             on_fake = discriminator(painted, training=True)[-1]

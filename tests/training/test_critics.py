@@ -14,7 +14,10 @@ from cnnlg_tf.training.optimizers import make_discriminator_optimizer, make_opti
 from cnnlg_tf.training.trainable import TrainableCNNLG
 
 
-def test_a_step_trains_the_discriminator(tiny_model_config: ModelConfig) -> None:
+@pytest.mark.parametrize("spectral_norm", [True, False])
+def test_a_step_trains_the_discriminator(
+    tiny_model_config: ModelConfig, spectral_norm: bool
+) -> None:
     phase = PhaseConfig.model_validate(
         {
             "name": "texture",
@@ -22,11 +25,13 @@ def test_a_step_trains_the_discriminator(tiny_model_config: ModelConfig) -> None
             "steps": 4,
             "crop": 32,
             "batch_size": 2,
+            "critic_crop": 32,
             "losses": {"adversarial": 0.1, "feature_matching": 1.0},
+            "discriminator": {"width": 4, "spectral_norm": spectral_norm},
         }
     )
-    model = TrainableCNNLG(tiny_model_config, critic_crop=32)
-    critic = PatchDiscriminator(4)
+    model = TrainableCNNLG(tiny_model_config)
+    critic = PatchDiscriminator(phase.discriminator)
     model.begin_phase(
         phase,
         make_optimizer(phase.optimizer, phase.steps),

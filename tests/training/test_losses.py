@@ -69,13 +69,19 @@ def test_missing_cross_entropy_is_for_blind_samples() -> None:
     assert not np.any(losses.missing_cross_entropy(logits, mask, tf.zeros([2, 1])))
 
 
+def test_unit_perceptual_sees_directions_and_not_lengths() -> None:
+    x = [tf.constant(np.random.default_rng(1).normal(size=(2, 4, 4, 8)), tf.float32)]
+    np.testing.assert_allclose(losses.unit_perceptual(x, [5.0 * x[0]]), [0, 0], atol=1e-6)
+    np.testing.assert_allclose(losses.unit_perceptual(x, [-x[0]]), [4, 4], rtol=1e-5)
+
+
 def test_style_and_perceptual_are_zero_for_equals_and_style_ignores_places() -> None:
     a, b, _ = make()
     features, others = (
         [tf.constant(a), tf.constant(a[:, ::2])],
         [tf.constant(b), tf.constant(b[:, ::2])],
     )
-    for term in (losses.perceptual, losses.style):
+    for term in (losses.perceptual, losses.unit_perceptual, losses.style):
         np.testing.assert_array_equal(term(features, features), [0, 0])
         assert np.all(term(features, others) > 0)
     turned = [f[:, ::-1] for f in features]

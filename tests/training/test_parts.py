@@ -136,7 +136,7 @@ def test_files_that_hold_no_vgg(tmp_path: Path) -> None:
 
 
 def test_the_discriminator_scores_patches_and_round_trips() -> None:
-    discriminator = PatchDiscriminator(4, name="critic")
+    discriminator = PatchDiscriminator(DiscriminatorConfig(width=4), name="critic")
     features = discriminator(tf.zeros([2, 32, 32, 3]))
     assert features[-1].shape == (2, 4, 4, 1) and len(features) == 5
     config = discriminator.get_config()

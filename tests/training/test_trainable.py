@@ -49,17 +49,18 @@ def test_everything_at_once_trains(
     make_config: Any, tiny_model_config: ModelConfig, vgg_file: Path, tmp_path: Path
 ) -> None:
     """All parts, all losses, the critics and weight uniformity, two steps."""
-    losses = {"perceptual": 0.1, "style": 0.1, "adversarial": 0.1, "feature_matching": 0.1}
+    names = ("perceptual", "unit_perceptual", "style", "adversarial", "feature_matching")
+    losses = dict.fromkeys(names, 0.1)
     config = make_config(
         {
             "steps": 2,
+            "critic_crop": 32,
             "losses": losses,
             "penalty": {"kind": "weight_uniformity"},
             "discriminator": {"width": 4},
         },
         model=tiny_model_config,
         vgg_weights=str(vgg_file),
-        critic_crop=32,
     )
     line = step_once(config, tmp_path / "run")
     for name in (*losses, "discriminator", "nll", "kl", "missing", "gradient", "coarse_l1"):
@@ -111,4 +112,4 @@ def test_a_phase_must_have_begun(smallest: ModelConfig) -> None:
         model._phase()
     model.phase = PhaseConfig(name="p", kind="prediction", steps=1)
     with pytest.raises(TrainingError, match="needs a discriminator; begin_phase received none"):
-        model._train_discriminator(None, None)  # type: ignore[arg-type]
+        model._train_discriminator(None, None, model.phase)  # type: ignore[arg-type]
