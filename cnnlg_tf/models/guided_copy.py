@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from cnnlg_tf.config import GuidedCopyConfig
 from cnnlg_tf.models.blocks import pointwise
+from cnnlg_tf.models.copy_field import coherent_field
 from cnnlg_tf.models.fill import smooth_upsample
 
 CELL = 8
@@ -92,7 +93,8 @@ class GuidedCopy(keras.layers.Layer):
     projection learns (a straight-through estimator).
 
     A window that many missing positions would take loses similarity, the logarithm of how many, so that a texture is
-    laid out from several places instead of one stamp side by side.
+    laid out from several places instead of one stamp side by side; and neighbours prefer to go on from each other's
+    windows.
 
     Args:
         sharpness: inverse temperature of the attention in training.
@@ -124,11 +126,13 @@ class GuidedCopy(keras.layers.Layer):
         confidence = tf.nn.relu(tf.reduce_max(similarity, axis=2, keepdims=True))  # [b, n, 1]
         similarity -= self._popularity(similarity, mask)
         some = tf.reduce_max(usable, axis=1)[:, None, None]  # [b, 1, 1]
-        windows = some * _pick(similarity, values)
+        shape = tf.shape(features)
+        best = tf.argmax(similarity, axis=2, output_type=tf.int32)
+        best = coherent_field(similarity, best, shape[1], shape[2])
+        windows = some * _pick(best, values)
         if training:
             blend = some * _blend(similarity * self.config.sharpness, values)
             windows = windows + blend - tf.stop_gradient(blend)
-        shape = tf.shape(features)
         windows = tf.reshape(windows, [shape[0], shape[1], shape[2], 3 * 4 * CELL**2])
         return fold_windows(windows, 3), tf.reshape(confidence, [shape[0], shape[1], shape[2], 1])
 
@@ -176,11 +180,11 @@ def _blend(scores: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     return tf.matmul(tf.nn.softmax(scores), values)
 
 
-def _pick(scores: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """The value of the highest score: [b, n, m], [b, m, c] -> [b, n, c]."""
+def _pick(chosen: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """The value of each chosen source: int32 [b, n], [b, m, c] -> [b, n, c]."""
     shape = tf.shape(values)
-    best = tf.argmax(scores, axis=2, output_type=tf.int32) + shape[1] * tf.range(shape[0])[:, None]
-    return tf.gather(tf.reshape(values, [shape[0] * shape[1], values.shape[-1]]), best)
+    first = shape[1] * tf.range(shape[0])[:, None]
+    return tf.gather(tf.reshape(values, [shape[0] * shape[1], values.shape[-1]]), first + chosen)
 
 
 def _usable(mask: tf.Tensor) -> tf.Tensor:
