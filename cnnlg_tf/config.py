@@ -42,7 +42,7 @@ class GuidedCopyConfig(Section):
     enabled: bool = True
     width: int = Field(24, ge=4)
     sharpness: float = Field(30.0, gt=0)
-    strength: float = Field(0.7, ge=0)
+    strength: float = Field(1.0, ge=0)
 
 
 class MaskRefinerConfig(Section):
