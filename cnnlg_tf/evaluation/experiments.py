@@ -148,7 +148,7 @@ def run_experiment(
     """
     experiment, out = load_experiment(path, overrides), Path(out)
     variants = expand(experiment)
-    prepare_environment(variants[0].config)
+    prepare_environment(*(variant.config for variant in variants))
     start_tensorflow()
     outcomes = []
     for number, variant in enumerate(variants, 1):

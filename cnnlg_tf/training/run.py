@@ -28,13 +28,23 @@ FUSIBLE_FLAGS = "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit=true --tf_xla_ops_t
 _log = logging.getLogger(__name__)
 
 
-def prepare_environment(config: Config) -> None:
+def prepare_environment(*configs: Config) -> None:
     """Set what TensorFlow reads when it is imported; call it before the first import of TensorFlow.
 
-    `train.compile: fusible` lets XLA fuse elementwise operations and leaves convolutions to the ordinary kernels.
+    `train.compile: fusible` lets XLA fuse elementwise operations and leaves convolutions to the ordinary kernels. It
+    does nothing for a process that trains with a gradient penalty: TensorFlow 2.21's clustering refuses the default
+    model's step with one ("nodes in a cycle").
     """
     flags = os.environ.get("TF_XLA_FLAGS", "")
-    if config.train.compile == "fusible" and FUSIBLE_FLAGS not in flags:
+    penalised = any(
+        phase.penalty.kind == "gradient_penalty"
+        for config in configs
+        for phase in config.train.phases
+    )
+    fusible = any(config.train.compile == "fusible" for config in configs)
+    if fusible and penalised:
+        _log.warning("train.compile fusible does not work with a gradient penalty: as none")
+    elif fusible and FUSIBLE_FLAGS not in flags:
         os.environ["TF_XLA_FLAGS"] = f"{flags} {FUSIBLE_FLAGS}".strip()
 
 

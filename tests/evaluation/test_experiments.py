@@ -66,7 +66,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         (out_dir / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
 
     monkeypatch.setattr(experiments, "train", train)
-    monkeypatch.setattr(experiments, "prepare_environment", lambda config: None)
+    monkeypatch.setattr(experiments, "prepare_environment", lambda *configs: None)
     monkeypatch.setitem(vars(cnnlg_tf), "load", lambda path: _Flat(0.1 * len(runs)))
     monkeypatch.setattr(validation, "validate", lambda model, cases: {"NLL": 4.25 + model.grey})
     return runs

@@ -277,3 +277,14 @@ def test_fusible_flags_are_set_once(make_config: Any, monkeypatch: pytest.Monkey
     for _ in range(2):
         prepare_environment(make_config(compile="fusible"))
     assert os.environ["TF_XLA_FLAGS"] == f"--other {FUSIBLE_FLAGS}"
+
+
+def test_a_gradient_penalty_is_not_clustered(
+    make_config: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also when only one of several configurations, as of an experiment, has one."""
+    monkeypatch.setenv("TF_XLA_FLAGS", "")
+    penalised = make_config({"penalty": {"kind": "gradient_penalty"}}, compile="fusible")
+    prepare_environment(make_config(compile="fusible"), penalised)
+    assert os.environ["TF_XLA_FLAGS"] == ""
+    assert "fusible does not work with a gradient penalty" in caplog.text
