@@ -133,12 +133,21 @@ def save_checkpoint(
     return folder
 
 
-def publish(source: str | Path, folder: str | Path) -> Path:
+def publish(source: str | Path, folder: str | Path, copy_strength: float | None = None) -> Path:
     """Write a checkpoint to give away: weights as float16 without the training state, at half the size or less.
+
+    Args:
+        source: a checkpoint or a run.
+        folder: where to write.
+        copy_strength: `model.guided_copy.strength` of the published model; as in training when None. It has no weights,
+            so it may be chosen on validation photos.
 
     Raises:
         CheckpointError: `source` is no checkpoint or a run without one.
+        ConfigError: the strength is below 0.
     """
+    if copy_strength is not None and copy_strength < 0:
+        raise ConfigError(f"copy_strength must be 0 or more. Received: {copy_strength}")
     folder = Path(folder)
     model = load(source)
     about = {**read_about(find_checkpoint(source)), "weights": "float16"}
@@ -148,14 +157,18 @@ def publish(source: str | Path, folder: str | Path) -> Path:
         _halve(temporary / "full.weights.h5", temporary / WEIGHTS)
         (temporary / "full.weights.h5").unlink()
         text = (find_checkpoint(source) / CONFIG).read_text(encoding="utf-8")
-        (temporary / CONFIG).write_text(_without_folders(text), encoding="utf-8")
+        config = _without_folders(parse_config(yaml.safe_load(text)))
+        if copy_strength is not None:
+            copy = config.model.guided_copy.model_copy(update={"strength": copy_strength})
+            changed = config.model.model_copy(update={"guided_copy": copy})
+            config = config.model_copy(update={"model": changed})
+        (temporary / CONFIG).write_text(dump_config(config), encoding="utf-8")
         (temporary / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
     return folder
 
 
-def _without_folders(config_yaml: str) -> str:
+def _without_folders(config: Config) -> Config:
     """The configuration with only the last name of each path: where files lay is nobody's business."""
-    config = parse_config(yaml.safe_load(config_yaml))
 
     def last(path: Path | None) -> Path | None:
         return None if path is None else Path(path.name)
@@ -168,7 +181,7 @@ def _without_folders(config_yaml: str) -> str:
             "initial_weights": last(config.train.initial_weights),
         }
     )
-    return dump_config(config.model_copy(update={"data": data, "masks": masks, "train": train}))
+    return config.model_copy(update={"data": data, "masks": masks, "train": train})
 
 
 def _bare(model: "CNNLG") -> "CNNLG":

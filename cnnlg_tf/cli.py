@@ -303,13 +303,18 @@ def inpaint(
 @main.command()
 @click.argument("model", type=click.Path())
 @click.option("-o", "--out", required=True, type=click.Path(), help="Folder to write.")
-def publish(model: str, out: str) -> None:
+@click.option(
+    "--copy-strength",
+    type=click.FloatRange(min=0),
+    help="How much texture is copied deep in holes; chosen on validation photos.  [default: as in training]",
+)
+def publish(model: str, out: str, copy_strength: float | None) -> None:
     """Write MODEL, a checkpoint or a run, to give away: float16 weights, no training state."""
     from cnnlg_tf.checkpoint import publish as write
     from cnnlg_tf.startup import start_tensorflow
 
     start_tensorflow()
-    click.echo(f"wrote {write(model, out)}")
+    click.echo(f"wrote {write(model, out, copy_strength)}")
 
 
 @main.command()

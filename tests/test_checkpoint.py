@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import yaml
 
@@ -10,6 +11,7 @@ import cnnlg_tf
 import cnnlg_tf.checkpoint
 from cnnlg_tf.checkpoint import ABOUT, CONFIG, STATE, WEIGHTS, publish
 from cnnlg_tf.config import dump_config, parse_config
+from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.models.cnnlg import CNNLG
 
 
@@ -42,3 +44,7 @@ def test_a_published_checkpoint_repairs_alike_and_tells_no_folders(
     before, _ = tiny_model.repair(image, mask)
     after, _ = cnnlg_tf.load(published).repair(image, mask)
     np.testing.assert_allclose(after, before, atol=2e-3)
+    stronger = publish(source, tmp_path / "stronger", copy_strength=1.25)
+    assert cnnlg_tf.load(stronger).config.guided_copy.strength == 1.25
+    with pytest.raises(ConfigError, match="copy_strength must be 0 or more. Received: -1"):
+        publish(source, tmp_path / "weaker", copy_strength=-1)
