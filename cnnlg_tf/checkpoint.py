@@ -133,7 +133,13 @@ def save_checkpoint(
     return folder
 
 
-def publish(source: str | Path, folder: str | Path, copy_strength: float | None = None) -> Path:
+def publish(
+    source: str | Path,
+    folder: str | Path,
+    copy_strength: float | None = None,
+    average_with: str | Path | None = None,
+    share: float = 0.5,
+) -> Path:
     """Write a checkpoint to give away: weights as float16 without the training state, at half the size or less.
 
     Args:
@@ -141,15 +147,22 @@ def publish(source: str | Path, folder: str | Path, copy_strength: float | None 
         folder: where to write.
         copy_strength: `model.guided_copy.strength` of the published model; as in training when None. It has no weights,
             so it may be chosen on validation photos.
+        average_with: another checkpoint of the same training, whose weights are averaged with those of `source`: what
+            two stages of a run learnt differently often works better together (arXiv 2203.05482).
+        share: of `average_with` in the average, 0 to 1.
 
     Raises:
-        CheckpointError: `source` is no checkpoint or a run without one.
-        ConfigError: the strength is below 0.
+        CheckpointError: `source` is no checkpoint or a run without one, or the two have different architectures.
+        ConfigError: the strength is below 0, or the share outside 0 to 1.
     """
+    if not 0 <= share <= 1:
+        raise ConfigError(f"share must lie between 0 and 1. Received: {share}")
     if copy_strength is not None and copy_strength < 0:
         raise ConfigError(f"copy_strength must be 0 or more. Received: {copy_strength}")
     folder = Path(folder)
     model = load(source)
+    if average_with is not None:
+        _average(model, load(average_with), share)
     about = {**read_about(find_checkpoint(source)), "weights": "float16"}
     with atomic_path(folder) as temporary:
         temporary.mkdir()
@@ -165,6 +178,18 @@ def publish(source: str | Path, folder: str | Path, copy_strength: float | None 
         (temporary / CONFIG).write_text(dump_config(config), encoding="utf-8")
         (temporary / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
     return folder
+
+
+def _average(model: "CNNLG", other: "CNNLG", share: float) -> None:
+    """Set the model's weights to the average with the other's, whose share is given."""
+    shapes, others = ([tuple(v.shape) for v in m.network_weights] for m in (model, other))
+    if shapes != others:
+        raise CheckpointError(
+            "average_with must have the architecture of the published checkpoint. "
+            f"Received: {len(others)} weights in other shapes than its {len(shapes)}"
+        )
+    for variable, value in zip(model.network_weights, other.network_weights, strict=True):
+        variable.assign((1.0 - share) * variable + share * value)
 
 
 def _without_folders(config: Config) -> Config:

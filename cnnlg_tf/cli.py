@@ -308,13 +308,27 @@ def inpaint(
     type=click.FloatRange(min=0),
     help="How much texture is copied deep in holes; chosen on validation photos.  [default: as in training]",
 )
-def publish(model: str, out: str, copy_strength: float | None) -> None:
+@click.option(
+    "--average-with",
+    type=click.Path(),
+    help="A checkpoint of an earlier stage: publish the average of the weights.",
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Of the other checkpoint in the average.",
+)
+def publish(
+    model: str, out: str, copy_strength: float | None, average_with: str | None, share: float
+) -> None:
     """Write MODEL, a checkpoint or a run, to give away: float16 weights, no training state."""
     from cnnlg_tf.checkpoint import publish as write
     from cnnlg_tf.startup import start_tensorflow
 
     start_tensorflow()
-    click.echo(f"wrote {write(model, out, copy_strength)}")
+    click.echo(f"wrote {write(model, out, copy_strength, average_with, share)}")
 
 
 @main.command()

@@ -48,3 +48,14 @@ def test_a_published_checkpoint_repairs_alike_and_tells_no_folders(
     assert cnnlg_tf.load(stronger).config.guided_copy.strength == 1.25
     with pytest.raises(ConfigError, match="copy_strength must be 0 or more. Received: -1"):
         publish(source, tmp_path / "weaker", copy_strength=-1)
+    other = CNNLG(tiny_model.config)
+    for variable, value in zip(other.network_weights, tiny_model.network_weights, strict=True):
+        variable.assign(3.0 * value)
+    later = cnnlg_tf.checkpoint.save_checkpoint(
+        tmp_path / "checkpoint-00000002", other, dump_config(config), about, {"v00000": np.zeros(1)}
+    )
+    averaged = cnnlg_tf.load(publish(source, tmp_path / "mean", average_with=later, share=0.25))
+    for mean, value in zip(averaged.network_weights, other.network_weights, strict=True):
+        np.testing.assert_allclose(mean, 0.5 * value, rtol=2e-3, atol=1e-6)
+    with pytest.raises(ConfigError, match="share must lie between 0 and 1. Received: 2"):
+        publish(source, tmp_path / "none", average_with=later, share=2)

@@ -97,7 +97,7 @@ evaluations: {{tiny: {{photos: {photo_folder(count=1)}, masks: [box], size: 32}}
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("ablation", 4), ("optimizers", 36), ("generalisation", 5), ("penalty", 7)]
+    ("name", "count"), [("ablation", 5), ("optimizers", 36), ("generalisation", 5), ("penalty", 6)]
 )
 def test_shipped_experiments_are_valid(name: str, count: int) -> None:
     variants = expand(load_experiment(CONFIGS / f"{name}.yaml"))
