@@ -123,7 +123,7 @@ def step_operations(config: Config, phase: PhaseConfig) -> float:
 
 
 def batch_seconds(config: Config, phase: PhaseConfig, count: int = 12) -> float:
-    """Median seconds that one thread takes to make a batch, photos decoded before."""
+    """Median seconds that one thread takes to make a batch, decoding photos included."""
     from cnnlg_tf.data.pipeline import TrainingData, open_source
 
     source = open_source(config.data)

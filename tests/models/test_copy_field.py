@@ -9,10 +9,10 @@ HEIGHT, WIDTH = 4, 12
 COUNT = HEIGHT * WIDTH
 
 
-def choose(similarity: np.ndarray, width: int = WIDTH) -> np.ndarray:
+def choose(similarity: np.ndarray) -> np.ndarray:
     tensor = tf.constant(similarity.astype(np.float32))
     best = tf.argmax(tensor, axis=2, output_type=tf.int32)
-    return coherent_field(tensor, best, HEIGHT, width).numpy()
+    return coherent_field(tensor, best, HEIGHT, WIDTH).numpy()
 
 
 def offsets(field: np.ndarray) -> np.ndarray:

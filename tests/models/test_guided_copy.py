@@ -92,12 +92,8 @@ def test_neighbours_decide_between_equals() -> None:
     """Of two positions with the same features, the one whose neighbours agree is copied."""
     rows = np.zeros((1, 5, 16, 4), np.float32)
     rows[..., 0] = 1.0  # everywhere alike ...
-    rows[:, 2, [2, 8, 13]] = [
-        0.0,
-        1.0,
-        0.0,
-        0.0,
-    ]  # ... but three places, of which the second is the query
+    # ... but three places, of which the second is the query
+    rows[:, 2, [2, 8, 13]] = [0.0, 1.0, 0.0, 0.0]
     rows[:, 1:4, [1, 3, 7, 9]] = [0.0, 0.0, 1.0, 0.0]  # and the first has the query's neighbours
     detail = np.zeros((1, 40, 128, 3), np.float32)
     detail[:, 12:28, 12:28] = 1.0
