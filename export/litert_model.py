@@ -9,6 +9,7 @@ import numpy as np
 from cnnlg_tf.errors import ArtefactError, ExportError
 from cnnlg_tf.export import manifest, parity
 from cnnlg_tf.export.frozen import FrozenGraph, freeze, import_function
+from cnnlg_tf.export.quantise import INTEGER_ARITHMETIC, INTEGER_WEIGHTS
 from cnnlg_tf.export.quiet import errors_only
 from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
 from cnnlg_tf.extras import require
@@ -33,8 +34,8 @@ def export_litert(
     """Write `path/model.tflite`, with the signature `serving_default`, and its manifest.
 
     Args:
-        precision: fp32, fp16 (weights stored as float16) or int8 (weights stored as int8, activations quantised on the
-            fly: dynamic range).
+        precision: fp32, fp16 (weights stored as float16) or int8 (`quantise` says which layers: int8 weights and
+            activations quantised on the fly, int8 weights alone, or float16 weights).
         allow_loss: write the file even if its parity misses the bar.
         frozen: what `freeze` gave for this model, when it is at hand.
 
@@ -49,7 +50,8 @@ def export_litert(
         raise ExportError(
             f"precision must be one of {PRECISIONS} for LiteRT. Received: {precision!r}"
         )
-    require("ai_edge_litert", "litert")
+    for module in ("ai_edge_litert", "ai_edge_quantizer"):
+        require(module, "litert")
     path = Path(path)
     try:
         with atomic_path(path) as folder:
@@ -116,9 +118,34 @@ def _convert(frozen: FrozenGraph, precision: str) -> bytes:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, folder, {DEFAULT: module.function}, options)
         converter: Any = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[DEFAULT])
-        if precision != "fp32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if precision == "fp16":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
         converted: bytes = converter.convert()
-    return converted
+    return _quantise(converted) if precision == "int8" else converted
+
+
+def _quantise(converted: bytes) -> bytes:
+    """Round a float32 model's convolutions: TensorFlow's own converter could only do all of them alike."""
+    from ai_edge_quantizer import quantizer
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.qtyping import (
+        ComputePrecision,
+        OpQuantizationConfig,
+        TensorDataType,
+        TensorQuantizationConfig,
+        TFLOperationName,
+    )
+
+    half = OpQuantizationConfig(
+        weight_tensor_config=TensorQuantizationConfig(num_bits=16, dtype=TensorDataType.FLOAT),
+        compute_precision=ComputePrecision.FLOAT,
+        explicit_dequantize=True,
+    )
+    convolution = TFLOperationName.CONV_2D
+    tool = quantizer.Quantizer(bytearray(converted))
+    tool.update_quantization_recipe(".*", convolution, half, AlgorithmName.FLOAT_CASTING)
+    tool.add_weight_only_config(f".*{INTEGER_WEIGHTS}", convolution, num_bits=8)
+    tool.add_dynamic_config(f".*{INTEGER_ARITHMETIC}", convolution, num_bits=8)
+    quiet = {"enable_progress_bar": False, "enable_progress_report": False}
+    return bytes(tool.quantize(**quiet).quantized_model)

@@ -45,11 +45,16 @@ class Decoded(NamedTuple):
     """The distribution of each pixel and the image at 1/4 scale.
 
     parameters: [b, h, w, 10 k], what `likelihood.unpack` reads; base: [b, h, w, 3] in [-1, 1], what their means are an
-    offset to; coarse: [b, h/4, w/4, 3] in [-1, 1].
+    offset to; texture: [b, h, w, 3] in units of [-1, 1], copied texture that the repair shows on top of the expected
+    image; coarse: [b, h/4, w/4, 3] in [-1, 1].
+
+    The distribution is that of the photo, so it leaves the texture out: a copy has the right look and not the right
+    pixels, and a likelihood or a squared error would teach the decoder to take it away again.
     """
 
     parameters: tf.Tensor
     base: tf.Tensor
+    texture: tf.Tensor
     coarse: tf.Tensor
 
     @property
@@ -58,13 +63,13 @@ class Decoded(NamedTuple):
 
     @property
     def pixels(self) -> LogisticMixture:
-        """The distribution as a mixture, for likelihoods."""
+        """The photo's distribution as a mixture, for likelihoods."""
         return likelihood.unpack(self.parameters, self.mixtures, self.base)
 
     @property
     def moments(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """(mean [b, h, w, 3], standard deviation [b, h, w, 1]) in units of [-1, 1]."""
-        return likelihood.moments(self.parameters, self.mixtures, self.base)
+        """(repair [b, h, w, 3] with its texture, standard deviation [b, h, w, 1]) in units of [-1, 1]."""
+        return likelihood.moments(self.parameters, self.mixtures, self.base + self.texture)
 
 
 @keras.saving.register_keras_serializable("cnnlg")
@@ -103,8 +108,8 @@ class Decoder(keras.Model):
     """p(x | h, context): a U-Net from 1/2 to 1/16 scale that takes h in at 1/8 and copies texture at full size.
 
     call(context, latent, reference=None, detail=1.0): reference, a list of (Context, latent) of photos whose texture
-    may be copied; detail scales the copied high frequencies. Deep inside a hole these are added to the repair itself.
-    Returns Decoded.
+    may be copied; detail scales the copied high frequencies. Deep inside a hole these are added to the repair itself,
+    each pixel as much as a gate in [0, 2] lets through. Returns Decoded.
     """
 
     def __init__(self, config: ModelConfig, **kwargs: Any) -> None:
@@ -145,6 +150,8 @@ class Decoder(keras.Model):
             kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3),
             name="head",
         )
+        if self.copy is not None:
+            self.texture_gate = conv(4, 1, kernel_initializer="zeros", name="texture_gate")
         # === Config ===
         self.config = config
         self.activation = keras.activations.get(act)
@@ -163,19 +170,23 @@ class Decoder(keras.Model):
             self.activation(features.quarter)
         )  # [b, h/4, w/4, 3]
         x = features.skip + upsample(self.up_half(features.quarter), 2)  # [b, h/2, w/2, w0]
-        merged, base = [x, features.folded], context.filled
+        merged, texture = [x, features.folded], tf.zeros_like(context.filled)
         if self.copy is not None:
             copied, confidence = self._copied(
                 self.copy, context, features, reference or [], training
             )
-            base = base + self.copy.config.strength * detail * hole_depth(context.mask) * copied
+            texture = self.copy.config.strength * detail * hole_depth(context.mask) * copied
             candidate = smooth_upsample(tf.nn.avg_pool2d(coarse, 2, 2, "VALID"), COPY_HALVINGS)
             candidate = tf.where(context.mask > 0.5, candidate + detail * copied, context.filled)
             merged += [tf.nn.space_to_depth(candidate, 2), upsample(confidence, 4)]
         x = self.merge(self.activation(tf.concat(merged, axis=-1))) + x
         x = _run(self.decode_half, x)
-        parameters = tf.nn.depth_to_space(self.head(self.activation(x)), 2)  # [b, h, w, 10 k]
-        return Decoded(*(tf.cast(x, tf.float32) for x in (parameters, base, coarse)))
+        x = self.activation(x)
+        parameters = tf.nn.depth_to_space(self.head(x), 2)  # [b, h, w, 10 k]
+        if self.copy is not None:
+            texture *= 2.0 * tf.sigmoid(tf.nn.depth_to_space(self.texture_gate(x), 2))
+        outputs = (parameters, context.filled, texture, coarse)
+        return Decoded(*(tf.cast(output, tf.float32) for output in outputs))
 
     def features(self, context: Context, latent: tf.Tensor) -> Features:
         """The U-Net down to 1/16 and back up to 1/4."""

@@ -143,7 +143,8 @@ class TrainableCNNLG(CNNLG):
         terms["gradient"] = losses.gradient_l1(image_gradients(repaired), target, batch.mask)
         if self.gradient_guide is not None:
             terms["gradient"] += losses.gradient_l1(context.gradients, target, batch.mask)
-        composite = batch.mask * repaired + (1.0 - batch.mask) * batch.image
+        shown = tf.clip_by_value(repaired + decoded.texture, -1.0, 1.0)
+        composite = batch.mask * shown + (1.0 - batch.mask) * batch.image
         terms |= self._critic_terms(batch, composite, phase)
         return self._total(terms, phase, composite)
 

@@ -27,7 +27,6 @@ def test_float16_is_near(model: Any, frozen: Any, tmp_path: Path) -> None:
     check(model, export_litert(model, tmp_path / "fp16", precision="fp16", frozen=frozen), 1e-2)
 
 
-@pytest.mark.slow
 def test_int8_is_near(model: Any, frozen: Any, tmp_path: Path) -> None:
     check(model, export_litert(model, tmp_path / "int8", precision="int8", frozen=frozen), 5e-2)
 

@@ -54,17 +54,38 @@ def test_float16_is_half_the_size_and_near(model: Any, proto: Any, tmp_path: Pat
     assert all(t.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for t in graph.input)
 
 
-def test_int8_quantises_the_networks(model: Any, proto: Any, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def int8_export(model: Any, proto: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     photos = [parity.drawn_case(1, 48, 64, seed=seed)[0][0] for seed in range(2)]
-    folder = export_onnx(
-        model, tmp_path / "int8", precision="int8", proto=proto, calibration=photos
-    )
-    graph = onnx.load(folder / "model.onnx").graph
-    quantised = [
-        tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT8
-    ]
-    assert len([t for t in quantised if len(t.dims) == 4]) > 5
-    assert json.loads((folder / "manifest.json").read_text())["parity"]["hole_psnr"] > 32
+    folder = tmp_path_factory.mktemp("int8") / "export"
+    return export_onnx(model, folder, precision="int8", proto=proto, calibration=photos)
+
+
+def test_int8_stores_small_weights_and_is_near(int8_export: Path) -> None:
+    made = json.loads((int8_export / "manifest.json").read_text())
+    assert made["parity"]["hole_psnr"] > 32
+    graph = onnx.load(int8_export / "model.onnx").graph
+    kernels = [t for t in graph.initializer if len(t.dims) == 4 and t.dims[1] > 1]
+    types = [t.data_type for t in kernels]
+    assert types.count(onnx.TensorProto.INT8) > 5 and onnx.TensorProto.FLOAT16 in types
+    assert onnx.TensorProto.FLOAT not in types
+
+
+def test_int8_arithmetic_comes_after_the_choice_of_copies(int8_export: Path) -> None:
+    graph = onnx.load(int8_export / "model.onnx").graph
+    makers = {name: node for node in graph.node for name in node.output}
+    unseen = [node.input[0] for node in graph.node if node.op_type == "ArgMax"]
+    assert unseen
+    seen, operators_before = set(), set()
+    while unseen:
+        name = unseen.pop()
+        if name in makers and name not in seen:
+            seen.add(name)
+            operators_before.add(makers[name].op_type)
+            unseen += makers[name].input
+    assert {"Conv", "DequantizeLinear"} <= operators_before  # weights may be rounded
+    assert "QuantizeLinear" not in operators_before  # activations may not
+    assert any(node.op_type == "QuantizeLinear" for node in graph.node)
 
 
 def test_int8_needs_photos(model: Any, proto: Any, tmp_path: Path) -> None:

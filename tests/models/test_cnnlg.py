@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from cnnlg_tf.config import ModelConfig
 from cnnlg_tf.errors import ConfigError
+from cnnlg_tf.models import likelihood
 from cnnlg_tf.models.blocks import ResidualBlock
 from cnnlg_tf.models.cnnlg import CNNLG, pad_to_multiple
 from cnnlg_tf.models.gradient_guide import GradientGuide
@@ -55,6 +56,22 @@ def test_any_size_known_pixels_exact_hole_filled(stirred: CNNLG, size: tuple[int
     assert np.array_equal(repaired[known], image[known])
     assert not uncertainty[known].any() and (uncertainty[~known] > 0).all()
     assert 0 <= repaired.min() and repaired.max() <= 1 and uncertainty.max() <= 1
+
+
+def test_copied_texture_is_shown_and_left_out_of_the_distribution(stirred: CNNLG) -> None:
+    image, mask = make_case(96, 96)
+    context = stirred.context(2.0 * tf.constant(image) - 1.0, tf.constant(mask))
+    latent = stirred.guide(context.filled, context.mask).latent.mean
+    decoded = stirred.prior.decoder(context, latent)
+    texture = decoded.texture.numpy()
+    assert np.abs(texture[:, 40:56, 40:56]).mean() > 1e-3
+    assert not texture[mask[..., 0] == 0].any()
+    mean = likelihood.mean(decoded.pixels).numpy()
+    inside = np.abs(mean) < 1
+    shown = np.clip(mean + texture, -1, 1)
+    np.testing.assert_allclose(decoded.moments[0].numpy()[inside], shown[inside], atol=1e-5)
+    smooth = stirred.prior.decoder(context, latent, detail=0.0)
+    assert not smooth.texture.numpy().any()
 
 
 def test_the_holes_content_is_never_looked_at(stirred: CNNLG) -> None:

@@ -70,6 +70,20 @@ def test_everything_at_once_trains(
     assert len(kept.files) > 3 * len(cnnlg_tf.load(tmp_path / "run").variables)
 
 
+@pytest.mark.parametrize("judged", [False, True])
+def test_only_critics_judge_the_copied_texture(
+    make_config: Any, tiny_model_config: ModelConfig, tmp_path: Path, judged: bool
+) -> None:
+    """The gate, zeros at first, learns how much of it to show from critics, and nothing from squared errors."""
+    losses = {"adversarial": 1.0 if judged else 0.0}
+    phase = {"steps": 2, "crop": 96, "losses": losses, "discriminator": {"width": 4}}
+    data = {"kind": "synthetic", "synthetic": {"length": 8, "size": 128}}
+    config = make_config(phase, model=tiny_model_config, data=data)
+    train(config, tmp_path / "run", quiet=True)
+    gate = cnnlg_tf.load(tmp_path / "run").prior.decoder.texture_gate.kernel.numpy()
+    assert gate.any() == judged
+
+
 @pytest.mark.parametrize("method", ["exact", "finite_difference"])
 def test_a_gradient_penalty_acts_after_the_warm_up_on_every_kth_step(
     make_config: Any, tmp_path: Path, method: str
