@@ -103,11 +103,11 @@ def step_operations(config: Config, phase: PhaseConfig) -> float:
     import tensorflow as tf
     from tensorflow.python.profiler import model_analyzer, option_builder
 
-    from cnnlg_tf.training.run import _begin, _make_model
+    from cnnlg_tf.training.run import begin_stage, make_model
     from cnnlg_tf.training.stage import Stage
 
-    model: Any = _make_model(config, None)
-    _begin(model, config, Stage(phase, 0, 0))
+    model: Any = make_model(config, None)
+    begin_stage(model, config, Stage(phase, 0, 0))
     images = [phase.batch_size, phase.crop, phase.crop]
     batch = {
         "image": tf.zeros([*images, 3], tf.uint8),

@@ -48,6 +48,12 @@ class Case:
         """The missing share of the pixels."""
         return float(self.mask.mean())
 
+    @cached_property
+    def texture(self) -> float:
+        """How busy the photo is: the mean absolute difference of neighbouring pixels' grey values, 0 to 255."""
+        grey = cv2.cvtColor(self.image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        return float(np.mean([np.abs(np.diff(grey, axis=axis)).mean() for axis in (0, 1)]))
+
 
 @dataclass(frozen=True)
 class CaseSet:

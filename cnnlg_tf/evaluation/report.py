@@ -25,6 +25,7 @@ from cnnlg_tf.evaluation.summary import (
     as_plain,
     by_kind,
     by_ratio,
+    by_texture,
     say,
     verdicts,
 )
@@ -58,6 +59,7 @@ def as_json(evaluation: Evaluation) -> str:
         "titles": evaluation.titles,
         "by_kind": as_plain(by_kind(evaluation.rows)),
         "by_hole_ratio": as_plain(by_ratio(evaluation.rows)),
+        "by_texture": as_plain(by_texture(evaluation.rows)),
         "skipped": evaluation.skipped,
         "missing": evaluation.missing,
         "rows": [asdict(row) for row in evaluation.rows],
@@ -66,7 +68,7 @@ def as_json(evaluation: Evaluation) -> str:
 
 
 def as_markdown(evaluation: Evaluation) -> str:
-    """The two tables, what they say, and what was left out."""
+    """The tables, what they say, and what was left out."""
     settings = evaluation.settings
     lines = [
         "# Evaluation",
@@ -78,8 +80,9 @@ def as_markdown(evaluation: Evaluation) -> str:
     for title, means in (
         ("By kind of mask", by_kind(evaluation.rows)),
         ("By the hole's share of the photo", by_ratio(evaluation.rows)),
+        ("By how busy the photo is", by_texture(evaluation.rows)),
     ):
-        head = ["hole", "method", *TITLES.values(), "photos"]
+        head = ["group", "method", *TITLES.values(), "photos"]
         lines += [f"## {title}", "", "| " + " | ".join(head) + " |", "|---|---" + "|--:" * 6 + "|"]
         for group, method, cells, count in _table(means, evaluation.titles):
             texts = [f"**{text}**" if best else text for text, best in cells]
@@ -133,6 +136,7 @@ def as_html(evaluation: Evaluation) -> str:
         conclusions="".join(f"<li>{html.escape(line)}</li>" for line in conclusions(evaluation)),
         by_kind=_html_table(by_kind(evaluation.rows), evaluation.titles),
         by_ratio=_html_table(by_ratio(evaluation.rows), evaluation.titles),
+        by_texture=_html_table(by_texture(evaluation.rows), evaluation.titles),
         pictures="".join(_html_pictures(evaluation)),
         settings="".join(
             f"<dt>{html.escape(str(key))}</dt><dd>{html.escape(str(value))}</dd>"

@@ -14,11 +14,12 @@ OURS = "cnnlg"
 
 @dataclass(frozen=True)
 class Row:
-    """What one method scored on one case. `known_exact`: no known pixel was changed."""
+    """What one method scored on one case. `texture`: the photo's (`Case`); `known_exact`: no known pixel changed."""
 
     photo: str
     kind: str
     hole_ratio: float
+    texture: float
     method: str
     psnr: float
     hole_psnr: float

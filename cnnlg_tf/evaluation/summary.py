@@ -1,4 +1,4 @@
-"""Averages of an evaluation by kind of mask and by size of hole, and who wins where."""
+"""Averages of an evaluation by kind of mask, size of hole and kind of photo, and who wins where."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -18,6 +18,8 @@ TITLES = {
 }
 LOWER_IS_BETTER = frozenset({"lpips", "seconds"})
 BUCKETS = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 1.0))
+
+TEXTURES = ("smooth photos", "mixed photos", "textured photos")
 
 Means = dict[str, dict[str, dict[str, float]]]
 """group -> method -> metric -> mean; `photos` counts the cases."""
@@ -59,6 +61,15 @@ def by_ratio(rows: Iterable[Row]) -> Means:
     """Means by the hole's share of the photo, smallest first."""
     rows = sorted(rows, key=lambda row: row.hole_ratio)
     return _means(rows, lambda row: bucket_of(row.hole_ratio))
+
+
+def by_texture(rows: Iterable[Row]) -> Means:
+    """Means over three groups of photos as large as each other: smooth, mixed, textured."""
+    rows = list(rows)
+    photos = {row.photo: row.texture for row in rows}
+    order = sorted(photos, key=lambda photo: photos[photo])
+    thirds = {photo: TEXTURES[3 * place // len(order)] for place, photo in enumerate(order)}
+    return _means(sorted(rows, key=lambda row: row.texture), lambda row: thirds[row.photo])
 
 
 def verdicts(means: Means) -> dict[str, list[Verdict]]:

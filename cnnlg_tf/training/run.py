@@ -86,7 +86,7 @@ def train(
         with atomic_path(run / CONFIG) as path:
             path.write_text(dump_config(config), encoding="utf-8")
     with strategy.scope():
-        model = _make_model(config, resumed)
+        model = make_model(config, resumed)
     for stage in stages:
         _train_phase(model, config, stage, run, resumed, strategy, source, quiet)
     agree(strategy, sum(phase.steps for phase in config.train.phases), run)  # the chief has written
@@ -123,7 +123,7 @@ def _train_phase(
 
     phase = stage.phase
     with strategy.scope():
-        _begin(model, config, stage)
+        begin_stage(model, config, stage)
         if resumed is not None and stage.start:
             restore_state(model, resumed)
     seed = config.train.seed + stage.offset
@@ -144,7 +144,8 @@ def _train_phase(
         prefetcher.close()
 
 
-def _make_model(config: Config, resumed: Path | None) -> Any:
+def make_model(config: Config, resumed: Path | None) -> Any:
+    """A `TrainableCNNLG` with the weights of a checkpoint, `train.initial_weights`, or a seeded start."""
     import keras
 
     from cnnlg_tf.training.trainable import TrainableCNNLG
@@ -160,7 +161,7 @@ def _make_model(config: Config, resumed: Path | None) -> Any:
     return model
 
 
-def _begin(model: Any, config: Config, stage: Stage) -> None:
+def begin_stage(model: Any, config: Config, stage: Stage) -> None:
     """Give the model what the phase needs: optimisers, VGG, discriminator."""
     import keras
 

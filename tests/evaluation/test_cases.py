@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cnnlg_tf.errors import DataError
-from cnnlg_tf.evaluation.cases import CaseSet
+from cnnlg_tf.evaluation.cases import Case, CaseSet
 
 
 def test_masks_do_not_depend_on_the_subset(photo_folder: Callable[..., Path]) -> None:
@@ -61,3 +61,9 @@ def test_small_and_broken_photos_are_named(photo_folder: Callable[..., Path]) ->
 def test_no_usable_photo(photo_folder: Callable[..., Path]) -> None:
     with pytest.raises(DataError, match="of at least 100x100 px. Received: 1 photos"):
         list(CaseSet(photo_folder(count=1), ("box",), 100))
+
+
+def test_texture_is_the_mean_step_between_neighbours() -> None:
+    stripes = np.zeros((8, 9, 3), np.uint8)
+    stripes[:, ::2] = 10  # ten grey values from column to column, none from row to row
+    assert Case("a", "box", stripes, np.ones((8, 9), bool)).texture == 5.0

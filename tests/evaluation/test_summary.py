@@ -1,13 +1,15 @@
 """Averages, buckets and verdicts."""
 
+from dataclasses import replace
+
 import pytest
 
 from cnnlg_tf.evaluation.results import OURS, Row
-from cnnlg_tf.evaluation.summary import bucket_of, by_kind, by_ratio, say, verdicts
+from cnnlg_tf.evaluation.summary import bucket_of, by_kind, by_ratio, by_texture, say, verdicts
 
 
 def _row(method: str, psnr: float, lpips: float, kind: str = "box", ratio: float = 0.15) -> Row:
-    return Row("a.png", kind, ratio, method, psnr, psnr - 10, 0.9, lpips, 0.1, True)
+    return Row("a.png", kind, ratio, 5.0, method, psnr, psnr - 10, 0.9, lpips, 0.1, True)
 
 
 def test_means_by_kind_and_by_ratio() -> None:
@@ -21,6 +23,18 @@ def test_means_by_kind_and_by_ratio() -> None:
     assert means["box"]["telea"]["psnr"] == 25
     assert means["box"]["telea"]["photos"] == 2
     assert list(by_ratio(rows)) == ["0-10 %", "10-20 %", "30-40 %"]
+
+
+def test_photos_are_parted_in_thirds_by_texture() -> None:
+    rows = [
+        replace(_row("telea", 20 + i, 0.1), photo=f"{i}.png", texture=texture)
+        for i, texture in enumerate([9.0, 1.0, 4.0, 3.0, 8.0, 2.0])
+        for _ in range(2)
+    ]
+    means = by_texture(rows)
+    assert list(means) == ["smooth photos", "mixed photos", "textured photos"]
+    assert [means[group]["telea"]["psnr"] for group in means] == [23, 22.5, 22]
+    assert all(means[group]["telea"]["photos"] == 4 for group in means)
 
 
 @pytest.mark.parametrize(
