@@ -198,8 +198,15 @@ def _peer_result(
 def _row(case: Case, method: str, scores: dict[str, float]) -> Row:
     known_exact = bool(scores["known_exact"])
     numbers = {name: value for name, value in scores.items() if name != "known_exact"}
-    about = (case.photo, case.kind, case.hole_ratio, case.texture)
-    return Row(*about, method, known_exact=known_exact, **numbers)
+    return Row(
+        case.photo,
+        case.kind,
+        case.hole_ratio,
+        case.texture,
+        method,
+        known_exact=known_exact,
+        **numbers,
+    )
 
 
 def _batches(cases: CaseSet, count: int) -> Iterator[list[Case]]:
