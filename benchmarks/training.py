@@ -113,7 +113,6 @@ def step_operations(config: Config, phase: PhaseConfig) -> float:
         "image": tf.zeros([*images, 3], tf.uint8),
         "damaged": tf.zeros([*images, 3], tf.uint8),
         "mask": tf.ones([*images, 1], tf.uint8),
-        "blind": tf.zeros([phase.batch_size, 1]),
     }
     graph = tf.function(model.train_step).get_concrete_function(batch).graph
     options = option_builder.ProfileOptionBuilder

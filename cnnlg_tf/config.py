@@ -45,6 +45,13 @@ class GuidedCopyConfig(Section):
     strength: float = Field(1.0, ge=0)
 
 
+class DamageFinderConfig(Section):
+    """`widths`: channels at 1/2, 1/4 and 1/8 of the photo's size."""
+
+    enabled: bool = True
+    widths: tuple[Count, Count, Count] = (24, 48, 64)
+
+
 class MaskRefinerConfig(Section):
     kind: Literal["crf", "maxent"] = "crf"
     iterations: int = Field(5, ge=1)
@@ -64,6 +71,7 @@ class ModelConfig(Section):
     latent_guide: LatentGuideConfig = LatentGuideConfig()
     gradient_guide: GradientGuideConfig = GradientGuideConfig()
     guided_copy: GuidedCopyConfig = GuidedCopyConfig()
+    damage_finder: DamageFinderConfig = DamageFinderConfig()
     mask_refiner: MaskRefinerConfig = MaskRefinerConfig()
 
 
@@ -102,7 +110,6 @@ class DataConfig(Section):
     cache_megabytes: int = Field(2048, ge=0)
     workers: int = Field(1, ge=1)
     min_scale: float = Field(0.5, gt=0, le=1)
-    blind_share: float = Field(0.25, ge=0, le=1)
     synthetic: SyntheticConfig = SyntheticConfig()
 
     @model_validator(mode="after")
@@ -123,7 +130,7 @@ class LossConfig(Section):
     log_mse: float = Field(0.05, ge=0)
     coarse_l1: float = Field(0.5, ge=0)
     gradient: float = Field(0.5, ge=0)
-    missing: float = Field(0.1, ge=0)
+    missing: float = Field(1.0, ge=0)
     perceptual: float = Field(0.0, ge=0)
     unit_perceptual: float = Field(0.0, ge=0)
     style: float = Field(0.0, ge=0)
@@ -163,10 +170,14 @@ class DiscriminatorConfig(Section):
 
 
 class PhaseConfig(Section):
-    """One phase of training. `generation` learns the prior on whole images, `prediction` the repair of holes."""
+    """One phase of training.
+
+    `generation` learns the prior on whole images, `prediction` the repair of holes, `damage` to find visible damage: it
+    trains the finder alone, and the other two all but the finder.
+    """
 
     name: str
-    kind: Literal["generation", "prediction"]
+    kind: Literal["generation", "prediction", "damage"]
     steps: int = Field(ge=1)
     crop: int = Field(128, ge=32, multiple_of=16)
     batch_size: int = Field(16, ge=1)
@@ -212,6 +223,13 @@ class Config(Section):
     train: TrainConfig
     masks: MaskConfig = MaskConfig()
     model: ModelConfig = ModelConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        damage = any(phase.kind == "damage" for phase in self.train.phases)
+        if damage and not self.model.damage_finder.enabled:
+            raise ValueError("a phase of kind damage needs model.damage_finder.enabled true")
+        return self
 
 
 def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:

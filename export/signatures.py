@@ -63,8 +63,8 @@ SIGNATURES = {
 
 
 def available(model: "CNNLG") -> list[str]:
-    """Names of the signatures that this model can serve: `find_damage` needs the latent guide."""
-    return [name for name in SIGNATURES if name != "find_damage" or model.latent_guide is not None]
+    """Names of the signatures that this model can serve: `find_damage` needs the damage finder."""
+    return [name for name in SIGNATURES if name != "find_damage" or model.damage_finder is not None]
 
 
 def serving_functions(model: "CNNLG", names: list[str] | None = None) -> dict[str, Any]:

@@ -31,7 +31,6 @@ class Batch(TypedDict):
     image: npt.NDArray[np.uint8]  # [b, c, c, 3]
     mask: npt.NDArray[np.uint8]  # [b, c, c, 1], 1 = missing
     damaged: npt.NDArray[np.uint8]  # [b, c, c, 3], the image with visible damage in its hole
-    blind: npt.NDArray[np.float32]  # [b, 1], 1 = repair without being told the mask
 
 
 class TrainingData:
@@ -82,7 +81,6 @@ class TrainingData:
             image=np.empty((size, crop, crop, 3), np.uint8),
             mask=np.empty((size, crop, crop, 1), np.uint8),
             damaged=np.empty((size, crop, crop, 3), np.uint8),
-            blind=np.empty((size, 1), np.float32),
         )
         for i in range(size):
             rng = np.random.default_rng([self._seed, step, i, _SAMPLES])
@@ -92,7 +90,6 @@ class TrainingData:
             batch["image"][i] = image
             batch["mask"][i, ..., 0] = mask
             batch["damaged"][i] = paint_damage(image, mask, other, rng)
-            batch["blind"][i] = rng.random() < self._config.blind_share
         return batch
 
     def iterate(self, start_step: int, stop_step: int | None = None) -> "Prefetcher":
@@ -108,7 +105,6 @@ class TrainingData:
             "image": tf.TensorSpec((size, crop, crop, 3), tf.uint8),
             "mask": tf.TensorSpec((size, crop, crop, 1), tf.uint8),
             "damaged": tf.TensorSpec((size, crop, crop, 3), tf.uint8),
-            "blind": tf.TensorSpec((size, 1), tf.float32),
         }
         return tf.data.Dataset.from_generator(lambda: batches, output_signature=signature).prefetch(
             2

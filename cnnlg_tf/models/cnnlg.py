@@ -1,4 +1,4 @@
-"""CNNLG: the prior, the latent guide, the gradient guide and the mask refiner joined into one model."""
+"""CNNLG: the prior, its guides, the damage finder and the mask refiner joined into one model."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ import tensorflow as tf
 from cnnlg_tf.config import ModelConfig
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.models import gaussian
+from cnnlg_tf.models.damage_finder import DamageFinder
 from cnnlg_tf.models.fill import membrane_fill
 from cnnlg_tf.models.gradient_guide import GradientGuide, image_gradients, known_gradients
-from cnnlg_tf.models.latent_guide import Guidance, LatentGuide
+from cnnlg_tf.models.latent_guide import LatentGuide
 from cnnlg_tf.models.mask_refiner import MaskRefiner
 from cnnlg_tf.models.prior import Context, Decoded, Prior
 
@@ -40,6 +41,11 @@ class CNNLG(keras.Model):
         self.gradient_guide = (
             GradientGuide(config.gradient_guide, config.activation, name="gradient_guide")
             if config.gradient_guide.enabled
+            else None
+        )
+        self.damage_finder = (
+            DamageFinder(config.damage_finder, config.activation, name="damage_finder")
+            if config.damage_finder.enabled
             else None
         )
         self.mask_refiner = MaskRefiner(config.mask_refiner, name="mask_refiner")
@@ -96,19 +102,16 @@ class CNNLG(keras.Model):
             (mask_probability [b, h, w, 1] in [0, 1], mask [b, h, w, 1] of 0 and 1).
 
         Raises:
-            ConfigError: the model was built without its latent guide.
+            ConfigError: the model was built without its damage finder.
         """
-        if self.latent_guide is None:
+        if self.damage_finder is None:
             raise ConfigError(
-                "finding damage needs the latent guide. Received: a model with model.latent_guide.enabled false"
+                "finding damage needs the damage finder. Received: a model with model.damage_finder.enabled false"
             )
         shape = tf.shape(image)
         padded = pad_to_multiple(image, MULTIPLE)
-        logits = self.latent_guide(
-            2.0 * padded - 1.0, tf.zeros_like(padded[..., :1])
-        ).missing_logits
-        logits = tf.cast(logits, tf.float32)[:, : shape[1], : shape[2]]
-        refined = self.mask_refiner(image, logits)
+        logits = tf.cast(self.damage_finder(2.0 * padded - 1.0), tf.float32)
+        refined = self.mask_refiner(image, logits[:, : shape[1], : shape[2]])
         return refined, tf.cast(refined > 0.5, tf.float32)
 
     def context(
@@ -122,8 +125,8 @@ class CNNLG(keras.Model):
         completed = tf.cast(self.gradient_guide(filled, mask), filled.dtype)
         return Context(filled, mask, smooth + detail * (completed - smooth))
 
-    def guide(self, observed: tf.Tensor, mask: tf.Tensor) -> Guidance | None:
-        """The latent guide's view, in float32; None without a latent guide."""
+    def guide(self, observed: tf.Tensor, mask: tf.Tensor) -> gaussian.Gaussian | None:
+        """The latent guide's distribution of h, in float32; None without a latent guide."""
         if self.latent_guide is None:
             return None
         return tf.nest.map_structure(
@@ -173,10 +176,8 @@ class CNNLG(keras.Model):
     def _latent(
         self, context: Context, seed: tf.Tensor | None, temperature: tf.Tensor | float
     ) -> tf.Tensor:
-        guidance = self.guide(context.filled, context.mask)
-        if guidance is not None:
-            distribution = guidance.latent
-        else:
+        distribution = self.guide(context.filled, context.mask)
+        if distribution is None:
             shape = tf.shape(context.mask) // [1, 8, 8, 1] * [1, 1, 1, self.config.latent_channels]
             zeros = tf.zeros(shape)
             distribution = gaussian.Gaussian(zeros, zeros)
@@ -187,7 +188,7 @@ class CNNLG(keras.Model):
     @property
     def network_weights(self) -> list[Any]:
         """All variables of the networks, in a fixed order, without what a trainer may have added."""
-        parts = [self.prior, self.latent_guide, self.gradient_guide]
+        parts = [self.prior, self.latent_guide, self.gradient_guide, self.damage_finder]
         return [v for part in parts if part is not None for v in part.variables]
 
     def _create_weights(self) -> None:
@@ -195,6 +196,8 @@ class CNNLG(keras.Model):
         image, mask = tf.zeros([1, 32, 32, 3]), tf.ones([1, 32, 32, 1])
         context = self.context(image, mask)
         self._latent(context, None, 0.0)
+        if self.damage_finder is not None:
+            self.damage_finder(image)
         self.prior(image, context, tf.zeros([2], tf.int32))
         self.mask_refiner(image, mask)
         self.built = True

@@ -50,10 +50,10 @@ def latent_kl(divergence: tf.Tensor, mask: tf.Tensor, known_weight: float = 0.1)
     return masked_mean(divergence[..., None], touched + known_weight * (1.0 - touched))
 
 
-def missing_cross_entropy(logits: tf.Tensor, mask: tf.Tensor, blind: tf.Tensor) -> tf.Tensor:
-    """Binary cross entropy of the guide's missing map, for the samples where it saw no mask. blind: [b, 1]."""
+def missing_cross_entropy(logits: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Binary cross entropy of the map of missing pixels, over all pixels."""
     entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=mask, logits=logits)
-    return tf.reduce_mean(entropy * (1.0 + mask), axis=(1, 2, 3)) * blind[:, 0]
+    return tf.reduce_mean(entropy, axis=(1, 2, 3))
 
 
 def gram_matrix(features: tf.Tensor) -> tf.Tensor:

@@ -20,12 +20,11 @@ Metrics = dict[str, tf.Tensor]
 
 
 class Batch(NamedTuple):
-    """image, damaged: [b, h, w, 3] in [-1, 1]; mask: [b, h, w, 1], 1 = missing; blind: [b, 1]; seed: int32 [2]."""
+    """image, damaged: [b, h, w, 3] in [-1, 1]; mask: [b, h, w, 1], 1 = missing; seed: int32 [2]."""
 
     image: tf.Tensor
     damaged: tf.Tensor
     mask: tf.Tensor
-    blind: tf.Tensor
     seed: tf.Tensor
 
 
@@ -78,9 +77,16 @@ class TrainableCNNLG(CNNLG):
 
     @property
     def generator_variables(self) -> list[Any]:
-        """The trainable weights of the model itself, without the discriminator's."""
+        """The weights of the model that the phase trains: the finder's, or all others."""
         parts = [self.prior, self.latent_guide, self.gradient_guide]
+        if self._phase().kind == "damage":
+            parts = [self.damage_finder]
         return [v for part in parts if part is not None for v in part.trainable_variables]
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """What the optimiser trains: at the end of `fit` Keras sets these to their averages, by position."""
+        return super().trainable_weights if self.phase is None else self.generator_variables
 
     def train_step(self, data: dict[str, tf.Tensor]) -> Metrics:
         """One step: unpack, losses and gradients with the penalty, apply, discriminator, metrics."""
@@ -113,6 +119,8 @@ class TrainableCNNLG(CNNLG):
     def _forward(self, batch: Batch, phase: PhaseConfig, training: bool) -> Forward:
         if phase.kind == "generation":
             return self._generation(batch, phase, training)
+        if phase.kind == "damage":
+            return self._damage(batch, phase)
         return self._prediction(batch, phase, training)
 
     def _generation(self, batch: Batch, phase: PhaseConfig, training: bool) -> Forward:
@@ -130,6 +138,14 @@ class TrainableCNNLG(CNNLG):
         terms = self._pixel_terms(batch._replace(mask=everywhere), decoded, phase)
         terms["kl"] = losses.latent_kl(divergence, everywhere)
         return self._total(terms, phase, likelihood.mean(decoded.pixels))
+
+    def _damage(self, batch: Batch, phase: PhaseConfig) -> Forward:
+        """Which pixels of a photo with visible damage are damaged."""
+        if self.damage_finder is None:
+            raise TrainingError("a phase of kind damage needs the damage finder")
+        logits = tf.cast(self.damage_finder(batch.damaged), tf.float32)
+        terms = {"missing": losses.missing_cross_entropy(logits, batch.mask)}
+        return self._total(terms, phase, batch.damaged)
 
     def _prediction(self, batch: Batch, phase: PhaseConfig, training: bool) -> Forward:
         """The repair of holes, from guides that learn the latent map and the gradients."""
@@ -151,33 +167,27 @@ class TrainableCNNLG(CNNLG):
     def _training_latent(
         self, batch: Batch, context: Context, phase: PhaseConfig, terms: Metrics
     ) -> tf.Tensor:
-        """h from the posterior for a share of the samples, from the guide for the others; adds kl and missing.
+        """h from the posterior for a share of the samples, from the guide for the others; adds kl.
 
         Half of the guide's are its mean, half drawn at a random temperature, so that `sample` works as well.
         """
-        blind = batch.blind[:, :, None, None]
-        observed = blind * batch.damaged + (1.0 - blind) * context.filled
-        guidance = self.guide(observed, batch.mask * (1.0 - blind))
-        if guidance is None:
+        latent = self.guide(context.filled, batch.mask)
+        if latent is None:
             return self._latent(context, None, 0.0)
         posterior = gaussian.Gaussian(*self._float32(self.prior.encoder(batch.image)))
         # The guide follows the posterior and not the other way round: a posterior that may move towards the guide
         # ends up saying nothing that the guide does not know.
         target = tf.nest.map_structure(tf.stop_gradient, posterior)
-        divergence = gaussian.kl_divergence(target, guidance.latent)
+        divergence = gaussian.kl_divergence(target, latent)
         to_standard = gaussian.kl_divergence(posterior, gaussian.standard_like(posterior))
         terms["kl"] = losses.latent_kl(divergence + 0.1 * to_standard, batch.mask)
-        terms["missing"] = losses.missing_cross_entropy(
-            guidance.missing_logits, batch.mask, batch.blind
-        )
         seeds = tf.random.split(batch.seed, 3)
         noise = self._noise(posterior.mean, seeds[0])
-        temperature = tf.nn.relu(self._uniform(batch.blind, seeds[1], -1.0, 1.0))[..., None, None]
-        guided = (
-            guidance.latent.mean + temperature * tf.exp(0.5 * guidance.latent.log_variance) * noise
-        )
+        one = batch.mask[:, :1, :1]  # a number an image
+        temperature = tf.nn.relu(self._uniform(one, seeds[1], -1.0, 1.0))
+        guided = latent.mean + temperature * tf.exp(0.5 * latent.log_variance) * noise
         drawn = posterior.mean + tf.exp(0.5 * posterior.log_variance) * noise
-        share = self._uniform(batch.blind, seeds[2], 0.0, 1.0)[..., None, None]
+        share = self._uniform(one, seeds[2], 0.0, 1.0)
         return tf.where(share < phase.posterior_share, drawn, guided)
 
     def _pixel_terms(self, batch: Batch, decoded: Decoded, phase: PhaseConfig) -> Metrics:
@@ -247,7 +257,7 @@ class TrainableCNNLG(CNNLG):
         )
         step = tf.cast(self.optimizer.iterations, tf.int32)
         seed = tf.stack([tf.constant(self.seed, tf.int32), step])
-        return Batch(image, damaged, tf.cast(data["mask"], tf.float32), data["blind"], seed)
+        return Batch(image, damaged, tf.cast(data["mask"], tf.float32), seed)
 
     def _noise(self, like: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Standard normal noise; the replicas of one step together draw what one device would."""

@@ -30,20 +30,11 @@ def test_a_batch_keeps_its_contract() -> None:
         "image": ((4, 32, 32, 3), "uint8"),
         "mask": ((4, 32, 32, 1), "uint8"),
         "damaged": ((4, 32, 32, 3), "uint8"),
-        "blind": ((4, 1), "float32"),
     }
     hole = batch["mask"][..., 0] == 1
     assert all(0 < share < 1 for share in hole.mean((1, 2)))
     assert np.array_equal(batch["damaged"][~hole], batch["image"][~hole])
     assert not np.array_equal(batch["damaged"][hole], batch["image"][hole])
-
-
-@pytest.mark.parametrize(("share", "expected"), [(0.0, 0.0), (1.0, 1.0), (0.5, 0.5)])
-def test_blind_samples_have_their_share(share: float, expected: float) -> None:
-    data = make_data(blind_share=share)
-    blind = np.concatenate([data.batch(step)["blind"] for step in range(40)])
-    assert set(np.unique(blind)) <= {0.0, 1.0}
-    assert blind.mean() == pytest.approx(expected, abs=0.12)
 
 
 def test_a_batch_is_a_function_of_seed_and_step() -> None:
@@ -138,7 +129,6 @@ def test_a_dataset_gives_the_same_batches_with_fixed_shapes() -> None:
     data = make_data(workers=2)
     dataset = data.dataset(data.iterate(3, 8))
     assert dataset.element_spec["image"].shape == (4, 32, 32, 3)
-    assert dataset.element_spec["blind"].shape == (4, 1)
     got = list(dataset.as_numpy_iterator())
     assert len(got) == 5
     assert all(same(batch, data.batch(3 + i)) for i, batch in enumerate(got))

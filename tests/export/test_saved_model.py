@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from cnnlg_tf.config import LatentGuideConfig, ModelConfig
+from cnnlg_tf.config import DamageFinderConfig, ModelConfig
 from cnnlg_tf.errors import ArtefactError, ExportError
 from cnnlg_tf.export import signatures
 from cnnlg_tf.export.saved_model import export_saved_model, load_runner, next_version
@@ -135,9 +135,9 @@ def test_folder_without_saved_model_is_told(tmp_path: Path) -> None:
         load_runner(tmp_path, verify=False)
 
 
-def test_model_without_latent_guide_leaves_find_damage_out() -> None:
+def test_model_without_damage_finder_leaves_find_damage_out() -> None:
     class Model:
-        latent_guide = None
+        damage_finder = None
 
     assert signatures.available(Model()) == ["serving_default", "inpaint_bytes", "sample"]  # type: ignore[arg-type]
 
@@ -153,9 +153,11 @@ def test_real_architecture_is_smaller_than_a_third_more_than_its_weights(tmp_pat
 
 
 @pytest.mark.slow
-def test_export_without_latent_guide(tiny_model_config: ModelConfig, tmp_path: Path) -> None:
+def test_export_without_damage_finder(tiny_model_config: ModelConfig, tmp_path: Path) -> None:
     from cnnlg_tf.models.cnnlg import CNNLG
 
-    config = tiny_model_config.model_copy(update={"latent_guide": LatentGuideConfig(enabled=False)})
+    config = tiny_model_config.model_copy(
+        update={"damage_finder": DamageFinderConfig(enabled=False)}
+    )
     folder = export_saved_model(CNNLG(config), tmp_path)
     assert "find_damage" not in json.loads((folder / "manifest.json").read_text())["signatures"]

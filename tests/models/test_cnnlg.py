@@ -13,6 +13,7 @@ from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.models import likelihood
 from cnnlg_tf.models.blocks import ResidualBlock
 from cnnlg_tf.models.cnnlg import CNNLG, pad_to_multiple
+from cnnlg_tf.models.damage_finder import DamageFinder
 from cnnlg_tf.models.gradient_guide import GradientGuide
 from cnnlg_tf.models.guided_copy import GuidedCopy
 from cnnlg_tf.models.latent_guide import LatentGuide
@@ -61,7 +62,7 @@ def test_any_size_known_pixels_exact_hole_filled(stirred: CNNLG, size: tuple[int
 def test_copied_texture_is_shown_and_left_out_of_the_distribution(stirred: CNNLG) -> None:
     image, mask = make_case(96, 96)
     context = stirred.context(2.0 * tf.constant(image) - 1.0, tf.constant(mask))
-    latent = stirred.guide(context.filled, context.mask).latent.mean
+    latent = stirred.guide(context.filled, context.mask).mean
     decoded = stirred.prior.decoder(context, latent)
     texture = decoded.texture.numpy()
     assert np.abs(texture[:, 40:56, 40:56]).mean() > 1e-3
@@ -163,9 +164,9 @@ def test_find_damage(stirred: CNNLG, tiny_model_config: ModelConfig) -> None:
     assert probability.shape == mask.shape == (1, 33, 20, 1)
     assert set(np.unique(mask)) <= {0.0, 1.0}
     assert np.array_equal(mask, np.asarray(probability) > 0.5)
-    blindless = CNNLG(without(tiny_model_config, "latent_guide"))
+    blindless = CNNLG(without(tiny_model_config, "damage_finder"))
     with pytest.raises(
-        ConfigError, match="finding damage needs the latent guide. Received: a model"
+        ConfigError, match="finding damage needs the damage finder. Received: a model"
     ):
         blindless.find_damage(image)
 
@@ -196,6 +197,7 @@ def test_every_layers_config_round_trips(tiny_model_config: ModelConfig) -> None
         GuidedCopy(c.guided_copy, name="c"),
         MaskRefiner(c.mask_refiner, name="d"),
         LatentGuide(c.latent_guide, 4, "elu", name="e"),
+        DamageFinder(c.damage_finder, "elu", name="f"),
         GradientGuide(c.gradient_guide, "relu", name="f"),
         PosteriorEncoder(8, 4, "gelu", name="g"),
         Decoder(c, name="h"),

@@ -1,5 +1,6 @@
 """One step of each kind: every ablation, loss, penalty and precision."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 import cnnlg_tf
 from cnnlg_tf.config import ModelConfig, PhaseConfig
-from cnnlg_tf.errors import TrainingError
+from cnnlg_tf.errors import ConfigError, TrainingError
 from cnnlg_tf.training.run import train
 from cnnlg_tf.training.trainable import TrainableCNNLG
 
@@ -28,8 +29,6 @@ def with_parts(model: ModelConfig, latent: bool, gradient: bool) -> ModelConfig:
 
 def step_once(config: Any, run: Path) -> dict[str, float]:
     """Train, and return the last line of the metrics."""
-    import json
-
     train(config, run, quiet=True)
     return dict(json.loads((run / "metrics.jsonl").read_text().splitlines()[-1]))
 
@@ -63,11 +62,35 @@ def test_everything_at_once_trains(
         vgg_weights=str(vgg_file),
     )
     line = step_once(config, tmp_path / "run")
-    for name in (*losses, "discriminator", "nll", "kl", "missing", "gradient", "coarse_l1"):
+    for name in (*losses, "discriminator", "nll", "kl", "gradient", "coarse_l1"):
         assert np.isfinite(line[name]), name
     assert line["penalty"] > 0
     kept = np.load(next((tmp_path / "run").glob("checkpoint-*/training_state.npz")))
     assert len(kept.files) > 3 * len(cnnlg_tf.load(tmp_path / "run").variables)
+
+
+def test_a_damage_phase_trains_the_finder_and_nothing_else(
+    make_config: Any, tmp_path: Path
+) -> None:
+    phases = {"name": "repair", "steps": 1}, {"name": "damage", "kind": "damage", "steps": 30}
+    damage = phases[1] | {"optimizer": {"learning_rate": 3e-3, "warmup_steps": 0, "ema": 0.5}}
+    train(make_config(phases[0]), tmp_path / "run", quiet=True)
+    before = cnnlg_tf.load(tmp_path / "run")
+    config = make_config(damage, initial_weights=str(tmp_path / "run"))
+    train(config, tmp_path / "damage", quiet=True)
+    after = cnnlg_tf.load(tmp_path / "damage")
+    lines = (tmp_path / "damage/metrics.jsonl").read_text().splitlines()
+    entropies = [json.loads(line)["missing"] for line in lines]
+    assert np.mean(entropies[-5:]) < 0.92 * entropies[0]
+    for old, new in zip(before.prior.variables, after.prior.variables, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_a_damage_phase_needs_the_finder(make_config: Any, smallest: ModelConfig) -> None:
+    off = smallest.damage_finder.model_copy(update={"enabled": False})
+    model = smallest.model_copy(update={"damage_finder": off})
+    with pytest.raises(ConfigError, match="damage needs model.damage_finder.enabled true"):
+        make_config({"kind": "damage"}, model=model)
 
 
 @pytest.mark.parametrize("judged", [False, True])
