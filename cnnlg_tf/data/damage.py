@@ -97,11 +97,11 @@ def _foreign_colour(image: Pixels, rng: np.random.Generator) -> Floats:
 
 
 _PAINTS: list[tuple[_Paint, float]] = [
-    (_flat, 0.2),
-    (_extreme, 0.25),
-    (_noise, 0.15),
-    (_texture, 0.15),
-    (_tint, 0.15),
+    (_flat, 0.15),
+    (_extreme, 0.45),  # most of what film and paper suffer, and hard to tell from highlights
+    (_noise, 0.1),
+    (_texture, 0.1),
+    (_tint, 0.1),
     (_scribble, 0.1),
 ]
 _SHARES = [share for _, share in _PAINTS]
