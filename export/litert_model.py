@@ -1,6 +1,8 @@
 """LiteRT (TensorFlow Lite) for phones and small boards: built-in operators only, free batch, height and width."""
 
+import io
 import tempfile
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,4 +150,5 @@ def _quantise(converted: bytes) -> bytes:
     tool.add_weight_only_config(f".*{INTEGER_WEIGHTS}", convolution, num_bits=8)
     tool.add_dynamic_config(f".*{INTEGER_ARITHMETIC}", convolution, num_bits=8)
     quiet = {"enable_progress_bar": False, "enable_progress_report": False}
-    return bytes(tool.quantize(**quiet).quantized_model)
+    with redirect_stderr(io.StringIO()):  # one of its progress bars has no switch
+        return bytes(tool.quantize(**quiet).quantized_model)
