@@ -40,7 +40,7 @@ def _checkpoint(path: str | Path | None) -> dict[str, Any]:
     model = load(path)
     return {
         "model": "shipped model" if path is None else str(folder),
-        "architecture": "CNNLG: prior, latent guide, gradient guide, guided copy",
+        "architecture": "CNNLG: prior, latent guide, gradient guide, guided copy, damage finder",
         "input": "image in [0, 1], mask with 1 = missing; any size from 16 x 16",
         "parameters": _parameters(model),
         "files": {f.name: f"{f.stat().st_size / 1e6:.2f} MB" for f in sorted(folder.iterdir())},
@@ -65,6 +65,7 @@ def _parameters(model: Any) -> dict[str, int]:
     guides = {
         "latent guide": model.latent_guide,
         "gradient guide": model.gradient_guide,
+        "damage finder": model.damage_finder,
         "mask refiner": model.mask_refiner,
     }
     parts = {

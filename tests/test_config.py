@@ -46,6 +46,7 @@ def test_base_yaml_comments_every_leaf() -> None:
         "enabled",
         "enabled",
         "enabled",
+        "enabled",
         "warmup_steps",
         "weight_decay",
         "learning_rate",
@@ -54,7 +55,7 @@ def test_base_yaml_comments_every_leaf() -> None:
 
 @pytest.mark.parametrize("name", sorted(path.name for path in CONFIGS.glob("*.yaml")))
 def test_shipped_configurations_parse_and_open_with_their_facts(name: str) -> None:
-    paths = ["data.root=photos", "train.vgg_weights=vgg16.npz"]  # What no file can know.
+    paths = ["data.root=photos", "train.vgg_weights=vgg16.npz", "masks.damage_root=stamps"]
     config = load_config(CONFIGS / name, paths)
     assert isinstance(config, Config)
     head = (CONFIGS / name).read_text().split("\n\n")[0]
