@@ -111,7 +111,6 @@ def step_operations(config: Config, phase: PhaseConfig) -> float:
     images = [phase.batch_size, phase.crop, phase.crop]
     batch = {
         "image": tf.zeros([*images, 3], tf.uint8),
-        "damaged": tf.zeros([*images, 3], tf.uint8),
         "mask": tf.ones([*images, 1], tf.uint8),
     }
     graph = tf.function(model.train_step).get_concrete_function(batch).graph

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypedDict
+from typing import TYPE_CHECKING, NotRequired, Self, TypedDict
 
 import cv2
 import numpy as np
@@ -30,7 +30,7 @@ class Batch(TypedDict):
 
     image: npt.NDArray[np.uint8]  # [b, c, c, 3]
     mask: npt.NDArray[np.uint8]  # [b, c, c, 1], 1 = missing
-    damaged: npt.NDArray[np.uint8]  # [b, c, c, 3], the image with visible damage in its hole
+    damaged: NotRequired[npt.NDArray[np.uint8]]  # [b, c, c, 3], with visible damage in the hole
 
 
 class TrainingData:
@@ -47,6 +47,7 @@ class TrainingData:
         batch_size: crops a batch.
         seed: any integer.
         source: images to use in place of those `data` names, such as one already opened and cached.
+        damage: whether batches have `damaged`.
 
     Raises:
         DataError: the folder of photos or of stamps does not exist or is empty.
@@ -60,6 +61,7 @@ class TrainingData:
         batch_size: int,
         seed: int,
         source: ImageSource | None = None,
+        damage: bool = False,
     ) -> None:
         self.source = open_source(data) if source is None else source
         self.crop = crop
@@ -67,6 +69,7 @@ class TrainingData:
         self._config = data
         self._masks = MaskSampler(masks)
         self._seed = seed % 2**32
+        self._damage = damage
         self._orders: dict[int, npt.NDArray[np.int64]] = {}
         self._lock = threading.Lock()
 
@@ -80,16 +83,18 @@ class TrainingData:
         batch = Batch(
             image=np.empty((size, crop, crop, 3), np.uint8),
             mask=np.empty((size, crop, crop, 1), np.uint8),
-            damaged=np.empty((size, crop, crop, 3), np.uint8),
         )
+        if self._damage:
+            batch["damaged"] = np.empty((size, crop, crop, 3), np.uint8)
         for i in range(size):
             rng = np.random.default_rng([self._seed, step, i, _SAMPLES])
             image = self._crop(self._index(step * size + i), rng)
             mask, _ = self._masks.draw(crop, crop, rng)
-            other = batch["image"][i - 1] if i else image[::-1, ::-1]
             batch["image"][i] = image
             batch["mask"][i, ..., 0] = mask
-            batch["damaged"][i] = paint_damage(image, mask, other, rng)
+            if self._damage:
+                other = batch["image"][i - 1] if i else image[::-1, ::-1]
+                batch["damaged"][i] = paint_damage(image, mask, other, rng)
         return batch
 
     def iterate(self, start_step: int, stop_step: int | None = None) -> "Prefetcher":
@@ -104,8 +109,9 @@ class TrainingData:
         signature = {
             "image": tf.TensorSpec((size, crop, crop, 3), tf.uint8),
             "mask": tf.TensorSpec((size, crop, crop, 1), tf.uint8),
-            "damaged": tf.TensorSpec((size, crop, crop, 3), tf.uint8),
         }
+        if self._damage:
+            signature["damaged"] = signature["image"]
         return tf.data.Dataset.from_generator(lambda: batches, output_signature=signature).prefetch(
             2
         )

@@ -127,7 +127,10 @@ def _train_phase(
         if resumed is not None and stage.start:
             restore_state(model, resumed)
     seed = config.train.seed + stage.offset
-    data = TrainingData(config.data, config.masks, phase.crop, phase.batch_size, seed, source)
+    damage = phase.kind == "damage"
+    data = TrainingData(
+        config.data, config.masks, phase.crop, phase.batch_size, seed, source, damage
+    )
     prefetcher = data.iterate(stage.start, phase.steps)
     callbacks = make_callbacks(config, stage, run, data, prefetcher, strategy, quiet)
     try:

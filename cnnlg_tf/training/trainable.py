@@ -20,7 +20,10 @@ Metrics = dict[str, tf.Tensor]
 
 
 class Batch(NamedTuple):
-    """image, damaged: [b, h, w, 3] in [-1, 1]; mask: [b, h, w, 1], 1 = missing; seed: int32 [2]."""
+    """image, damaged: [b, h, w, 3] in [-1, 1]; mask: [b, h, w, 1], 1 = missing; seed: int32 [2].
+
+    `damaged` shows damage in phases of kind damage, and is the image in the others.
+    """
 
     image: tf.Tensor
     damaged: tf.Tensor
@@ -173,7 +176,7 @@ class TrainableCNNLG(CNNLG):
         """
         latent = self.guide(context.filled, batch.mask)
         if latent is None:
-            return self._latent(context, None, 0.0)
+            return self.latent(context)
         posterior = gaussian.Gaussian(*self._float32(self.prior.encoder(batch.image)))
         # The guide follows the posterior and not the other way round: a posterior that may move towards the guide
         # ends up saying nothing that the guide does not know.
@@ -253,7 +256,8 @@ class TrainableCNNLG(CNNLG):
     def _unpack(self, data: dict[str, tf.Tensor]) -> Batch:
         """uint8 arrays as the data pipeline gives them -> Batch."""
         image, damaged = (
-            tf.cast(data[name], tf.float32) / 127.5 - 1.0 for name in ("image", "damaged")
+            tf.cast(x, tf.float32) / 127.5 - 1.0
+            for x in (data["image"], data.get("damaged", data["image"]))
         )
         step = tf.cast(self.optimizer.iterations, tf.int32)
         seed = tf.stack([tf.constant(self.seed, tf.int32), step])

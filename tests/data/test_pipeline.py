@@ -17,7 +17,7 @@ SYNTHETIC = DataConfig(kind="synthetic", synthetic=SyntheticConfig(length=6, siz
 
 def make_data(seed: int = 0, workers: int = 1, **changes: object) -> TrainingData:
     data = SYNTHETIC.model_copy(update={"workers": workers, **changes})
-    return TrainingData(data, MaskConfig(), crop=32, batch_size=4, seed=seed)
+    return TrainingData(data, MaskConfig(), crop=32, batch_size=4, seed=seed, damage=True)
 
 
 def same(a: Batch, b: Batch) -> bool:
@@ -141,5 +141,7 @@ def test_sources_open_by_kind(photo_folder: Callable[..., Path], tmp_path: Path)
     packed = open_source(DataConfig(kind="tfrecord", root=tmp_path / "packed"))
     assert isinstance(folder, PhotoFolder) and isinstance(packed, TFRecordFolder)
     assert isinstance(open_source(SYNTHETIC), SyntheticImages)
-    first, second = (TrainingData(SYNTHETIC, MaskConfig(), 32, 2, 0, s) for s in (folder, packed))
+    first, second = (
+        TrainingData(SYNTHETIC, MaskConfig(), 32, 2, 0, s, damage=True) for s in (folder, packed)
+    )
     assert same(first.batch(0), second.batch(0))
