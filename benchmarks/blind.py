@@ -24,6 +24,7 @@ from rich.table import Table
 from cnnlg_tf.data.photos import list_photos
 from cnnlg_tf.evaluation import metrics
 from cnnlg_tf.evaluation.cases import CaseSet
+from cnnlg_tf.evaluation.pictures import draw_grid
 from cnnlg_tf.startup import start_tensorflow
 
 MARGIN = 1  # pixels around the told damage that are repaired too: stamps end softly
@@ -61,8 +62,8 @@ def lay_stamps(photos: Path, stamps: Path, first: int, limit: int, size: int) ->
             yield Damaged(kind, np.rint(image).astype(np.uint8), case.image, opacity)
 
 
-def measure(inpainter: Any, damaged: Damaged) -> tuple[dict[str, float], list[np.ndarray]]:
-    """Scores of one photo, and the pictures: damaged, found, repaired blind, repaired as told."""
+def measure(inpainter: Any, damaged: Damaged) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Scores of one photo, and its pictures by title."""
     truth = damaged.opacity >= 0.5
     found = inpainter.find_damage(damaged.image)
     blind = inpainter.repair(damaged.image, found).photo if found.any() else damaged.image
@@ -85,7 +86,8 @@ def measure(inpainter: Any, damaged: Damaged) -> tuple[dict[str, float], list[np
         },
     }
     shown = np.repeat((255 * found).astype(np.uint8)[..., None], 3, axis=-1)
-    return scores, [damaged.image, shown, blind, told]
+    pictures = {"damaged": damaged.image, "found": shown, "repaired blind": blind, "told": told}
+    return scores, pictures
 
 
 @click.command()
@@ -105,7 +107,7 @@ def main(
 
     inpainter = Inpainter(model)
     scores: dict[str, list[dict[str, float]]] = defaultdict(list)
-    rows: dict[str, list[np.ndarray]] = {}
+    rows: dict[str, dict[str, np.ndarray]] = {}
     for damaged in lay_stamps(photos, stamps, first, limit, size):
         found, pictures = measure(inpainter, damaged)
         scores[damaged.kind].append(found)
@@ -116,8 +118,8 @@ def main(
         table.add_row(kind, *(f"{mean:.2f}" for mean in means))
     Console().print(table)
     out.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.concatenate([np.concatenate(row, 1) for row in rows.values()])).save(out)
-    click.echo(f"wrote {out}: damaged, found, repaired blind, repaired as told")
+    draw_grid(list(rows.values())).save(out)
+    click.echo(f"wrote {out}")
 
 
 if __name__ == "__main__":

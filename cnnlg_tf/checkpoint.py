@@ -159,18 +159,17 @@ def publish(
         raise ConfigError(f"share must lie between 0 and 1. Received: {share}")
     if copy_strength is not None and copy_strength < 0:
         raise ConfigError(f"copy_strength must be 0 or more. Received: {copy_strength}")
-    folder = Path(folder)
-    model = load(source)
+    folder, checkpoint = Path(folder), find_checkpoint(source)
+    model = load(checkpoint)
     if average_with is not None:
         _average(model, load(average_with), share)
-    about = {**read_about(find_checkpoint(source)), "weights": "float16"}
+    about = {**read_about(checkpoint), "weights": "float16"}
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         model.save_weights(temporary / "full.weights.h5")
         _halve(temporary / "full.weights.h5", temporary / WEIGHTS)
         (temporary / "full.weights.h5").unlink()
-        text = (find_checkpoint(source) / CONFIG).read_text(encoding="utf-8")
-        config = _without_folders(parse_config(yaml.safe_load(text)))
+        config = _without_folders(read_config(checkpoint))
         if copy_strength is not None:
             copy = config.model.guided_copy.model_copy(update={"strength": copy_strength})
             changed = config.model.model_copy(update={"guided_copy": copy})

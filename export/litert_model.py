@@ -149,6 +149,5 @@ def _quantise(converted: bytes) -> bytes:
     tool.update_quantization_recipe(".*", convolution, half, AlgorithmName.FLOAT_CASTING)
     tool.add_weight_only_config(f".*{INTEGER_WEIGHTS}", convolution, num_bits=8)
     tool.add_dynamic_config(f".*{INTEGER_ARITHMETIC}", convolution, num_bits=8)
-    quiet = {"enable_progress_bar": False, "enable_progress_report": False}
-    with redirect_stderr(io.StringIO()):  # one of its progress bars has no switch
-        return bytes(tool.quantize(**quiet).quantized_model)
+    with redirect_stderr(io.StringIO()):  # progress bars, not all of which have a switch
+        return bytes(tool.quantize(enable_progress_report=False).quantized_model)

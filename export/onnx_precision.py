@@ -40,7 +40,7 @@ def to_float16(proto: Any) -> Any:
                 made.add(other)
                 if name in constants:
                     values = numpy_helper.to_array(constants[name])
-                    graph.initializer.append(numpy_helper.from_array(_as_half(values), other))
+                    graph.initializer.append(numpy_helper.from_array(as_half(values), other))
                 else:
                     cast = helper.make_node("Cast", [name], [other], to=HALF if is_half else FLOAT)
                     nodes.append(cast)
@@ -90,7 +90,8 @@ def is_network(node: Any) -> bool:
     return node.op_type == "Conv" and groups in ([], [1])
 
 
-def _as_half(values: np.ndarray) -> np.ndarray:
+def as_half(values: np.ndarray) -> np.ndarray:
+    """float16; what lies outside its range becomes its largest number."""
     limit = float(np.finfo(np.float16).max)
     half: np.ndarray = np.clip(values, -limit, limit).astype(np.float16)
     return half

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from cnnlg_tf.errors import ExportError
-from cnnlg_tf.export.onnx_precision import FLOAT, is_network
+from cnnlg_tf.export.onnx_precision import FLOAT, as_half, is_network
 from cnnlg_tf.export.parity import drawn_case, hole_for
 from cnnlg_tf.export.quiet import errors_only
 
@@ -105,7 +105,7 @@ def _store_small(proto: Any) -> None:
                 stored = [(rounded, f"{name}_int8"), (scale, f"{name}_scale")]
                 back = helper.make_node("DequantizeLinear", [n for _, n in stored], [name], axis=0)
             else:
-                stored = [(kernel.astype(np.float16), f"{name}_half")]
+                stored = [(as_half(kernel), f"{name}_half")]
                 back = helper.make_node("Cast", [stored[0][1]], [name], to=FLOAT)
             graph.initializer.extend(numpy_helper.from_array(x, n) for x, n in stored)
             nodes.append(back)

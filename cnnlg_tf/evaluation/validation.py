@@ -44,11 +44,5 @@ def validate(model: CNNLG, cases: Iterable[Case]) -> dict[str, float]:
 def _nll(model: CNNLG, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """[b, h, w, 3] in [-1, 1] and [b, h, w, 1] -> [b]."""
     context = model.context(image, mask)
-    distribution = model.guide(context.filled, context.mask)
-    if distribution is None:
-        batch, height, width = mask.shape[:3]
-        latent = tf.zeros([batch, height // 8, width // 8, model.config.latent_channels])
-    else:
-        latent = distribution.mean
-    decoded = model.prior.decoder(context, latent)
+    decoded = model.prior.decoder(context, model.latent(context))
     return hole_nll(likelihood.log_prob(decoded.pixels, image), mask)

@@ -14,9 +14,7 @@ import numpy as np
 CELL = 16  # holes are grouped on a grid of this many pixels
 SIZE_STEP = 32  # window sides are multiples of it where the photo allows: few shapes to plan for
 CONTEXT = 0.75  # known pixels around a window's core, in the hole's local thickness,
-MIN_CONTEXT = (
-    32  # but at least these: with 48, strokes came out no better and took a quarter longer
-)
+MIN_CONTEXT = 32  # but at least these (48: strokes no better, a quarter slower)
 MAX_CONTEXT = 128  # and at most these
 
 

@@ -166,16 +166,20 @@ class CNNLG(keras.Model):
         reference: tf.Tensor | None,
     ) -> Decoded:
         context = self.context(image, mask, detail)
-        latent = self._latent(context, seed, temperature)
+        latent = self.latent(context, seed, temperature)
         others = []
         if reference is not None:
             other = self.context(reference, tf.zeros_like(reference[..., :1]))
-            others.append((other, self._latent(other, None, 0.0)))
+            others.append((other, self.latent(other)))
         return self.prior.decoder(context, latent, others, detail=detail)
 
-    def _latent(
-        self, context: Context, seed: tf.Tensor | None, temperature: tf.Tensor | float
+    def latent(
+        self,
+        context: Context,
+        seed: tf.Tensor | None = None,
+        temperature: tf.Tensor | float = 0.0,
     ) -> tf.Tensor:
+        """The latent map h at 1/8 scale: its expected value, or one drawn with `seed`; zeros without a latent guide."""
         distribution = self.guide(context.filled, context.mask)
         if distribution is None:
             shape = tf.shape(context.mask) // [1, 8, 8, 1] * [1, 1, 1, self.config.latent_channels]
@@ -195,7 +199,7 @@ class CNNLG(keras.Model):
         """Run every part once on a small image, so that weights exist and can be loaded."""
         image, mask = tf.zeros([1, 32, 32, 3]), tf.ones([1, 32, 32, 1])
         context = self.context(image, mask)
-        self._latent(context, None, 0.0)
+        self.latent(context)
         if self.damage_finder is not None:
             self.damage_finder(image)
         self.prior(image, context, tf.zeros([2], tf.int32))

@@ -19,7 +19,6 @@ class DamageFinder(keras.Model):
     Pixels are folded to 1/2 scale, so that a hair one pixel thin is seen; 1/8 scale tells what belongs to the photo.
 
     call(image [batch, height, width, 3] in [-1, 1]) -> [batch, height, width, 1]; height and width multiples of 8.
-
     """
 
     def __init__(self, config: DamageFinderConfig, activation: str = "silu", **kwargs: Any) -> None:
