@@ -22,3 +22,17 @@ def test_damage_stays_in_the_hole_and_shows(kind: int, monkeypatch: pytest.Monke
 
 def test_the_shares_add_up() -> None:
     assert sum(damage._SHARES) == pytest.approx(1)
+
+
+def test_most_damage_ends_softly_and_shows_in_its_middle() -> None:
+    mask = np.zeros((40, 60), np.uint8)
+    mask[5:35, 5:25] = 1
+    mask[5:35, 40:43] = 1  # a stroke 3 px wide
+    soft = 0
+    for seed in range(20):
+        opacity = damage._opacity(mask, np.random.default_rng(seed))
+        assert opacity.shape == mask.shape and not opacity[mask == 0].any()
+        middles = (opacity[20, 15], opacity[20, 41])
+        assert min(middles) >= 0.5 and opacity.max() <= 1
+        soft += opacity[20, 5] < 0.6 * middles[0] and opacity[20, 40] < 0.75 * middles[1]
+    assert soft > 8
