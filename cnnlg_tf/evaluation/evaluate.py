@@ -1,7 +1,8 @@
 """Measure a model side by side with classical methods on a folder of photos.
 
 Each photo gets one seeded mask of each kind; every method gets the photo with its hole black and is
-scored on the 8-bit picture that it would save.
+scored on the 8-bit picture that it would save. CNNLG repairs as `Inpainter` does, thick holes of
+larger photos at a lower resolution first.
 """
 
 import math
@@ -26,6 +27,8 @@ from cnnlg_tf.evaluation.lpips import MINIMUM_SIDE, Lpips
 from cnnlg_tf.evaluation.peers import PEERS, Peer, load_peers
 from cnnlg_tf.evaluation.report import write_report
 from cnnlg_tf.evaluation.results import OURS, Evaluation, Row, Shown
+from cnnlg_tf.inference.inpainter import Inpainter
+from cnnlg_tf.models.cnnlg import CNNLG
 
 BATCH_PIXELS = 8 * 256**2
 """Pixels that the model repairs at once: attention takes memory with the square of a photo's."""
@@ -34,7 +37,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class RepairModel(Protocol):
-    """What is measured: a CNNLG, or anything with its `repair`."""
+    """What is measured: a CNNLG, through the `Inpainter`, or anything with its `repair`."""
 
     def repair(self, image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """[b, h, w, 3] and [b, h, w, 1] in; the repaired photos and their uncertainty out."""
@@ -86,7 +89,7 @@ def evaluate(
         _make_folder(Path(out))
     ready, missing = load_peers(peers)
     cases = CaseSet(Path(photos_root), mask_kinds, size, limit, seed, fit)
-    repair = None if model is None else _Repairer(_loaded(model))
+    repair = None if model is None else _repairer(model)
     store = None if peer_cache is None else PeerCache(peer_cache)
     chosen = _evenly([path.relative_to(cases.root).as_posix() for path in cases.paths], pictures)
 
@@ -134,8 +137,36 @@ def _make_folder(out: Path) -> None:
         raise ConfigError(f"out must be a folder that can be made: {error}") from error
 
 
-class _Repairer:
-    """Runs the model in batches as one graph; gives 8-bit pictures and the seconds for one."""
+_Repairs = Callable[[Sequence[Case]], list[tuple[Pixels, float]]]
+
+
+def _repairer(model: RepairModel | str | Path) -> _Repairs:
+    """What gives a batch's 8-bit pictures and the seconds for each."""
+    loaded = cnnlg_tf.load(model) if isinstance(model, str | Path) else model
+    return _PhotoByPhoto(loaded) if isinstance(loaded, CNNLG) else _Batched(loaded)
+
+
+class _PhotoByPhoto:
+    """Repairs as users do."""
+
+    def __init__(self, model: CNNLG) -> None:
+        self._inpainter = Inpainter(model)
+        self._warm = False
+
+    def __call__(self, batch: Sequence[Case]) -> list[tuple[Pixels, float]]:
+        if not self._warm:  # tracing is no part of the seconds
+            self._repaired(batch[0])
+            self._warm = True
+        return [self._repaired(case) for case in batch]
+
+    def _repaired(self, case: Case) -> tuple[Pixels, float]:
+        start = time.perf_counter()
+        photo: Pixels = self._inpainter.repair(case.damaged, case.mask).photo
+        return photo, time.perf_counter() - start
+
+
+class _Batched:
+    """Runs a model in batches as one graph."""
 
     def __init__(self, model: RepairModel) -> None:
         def repair(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -219,13 +250,6 @@ def _evenly(names: Sequence[str], count: int) -> set[str]:
     """`count` of the names, evenly spread, the first among them."""
     step = max(1, math.ceil(len(names) / max(1, count)))
     return set(names[::step][:count])
-
-
-def _loaded(model: RepairModel | str | Path) -> RepairModel:
-    if isinstance(model, str | Path):
-        loaded: RepairModel = cnnlg_tf.load(model)
-        return loaded
-    return model
 
 
 def _describe(model: RepairModel | str | Path | None) -> str:

@@ -30,7 +30,10 @@ from cnnlg_tf.inference.windows import (
 )
 
 WORKING_SIDE = 512  # pixels; the widest window that the network is given
-THICKNESS = 160  # pixels; thicker holes are repaired at a lower resolution first
+THICKNESS = (
+    64  # pixels; thicker holes are repaired at a lower resolution, as the network was trained
+)
+TRAINED_SIDE = 256  # pixels; a photo no larger needs no lower resolution
 SMALLEST = 16  # pixels; the network's smallest side
 OVERLAP = 32  # pixels; context of a window when damage is looked for
 
@@ -266,17 +269,15 @@ def _paint(
 
 
 def _plan(hole: np.ndarray) -> Iterator[tuple[int, list[Window], np.ndarray]]:
-    """(scale, windows at that scale, the part of the hole that they repair), coarse parts first.
+    """(scale, windows at that scale, the part of the hole that they repair), thin parts first.
 
-    A photo that fits one window is one: all of it is context, and a server that is sent the photo gives the same.
+    A photo that fits one window is one: all of it is context.
     """
-    height, width = hole.shape
-    if max(height, width) <= WORKING_SIDE:
-        whole = Box(0, 0, height, width)
-        yield 1, [Window(whole, whole)], hole
-        return
-    for scale, part in split_by_scale(hole, THICKNESS, WORKING_SIDE):
-        yield scale, plan_windows(any_pool(part, scale), WORKING_SIDE), part
+    for scale, part in split_by_scale(hole, THICKNESS, TRAINED_SIDE):
+        cells = any_pool(part, scale)
+        whole = Box(0, 0, *cells.shape)
+        fits = max(hole.shape) <= WORKING_SIDE
+        yield scale, [Window(whole, whole)] if fits else plan_windows(cells, WORKING_SIDE), part
 
 
 def _paint_thick(

@@ -17,6 +17,8 @@ from cnnlg_tf.cli import main
 from cnnlg_tf.errors import ConfigError, DataError, MaskError
 from cnnlg_tf.evaluation.evaluate import evaluate
 from cnnlg_tf.evaluation.results import OURS, Evaluation
+from cnnlg_tf.inference.inpainter import Inpainter
+from cnnlg_tf.models.cnnlg import CNNLG
 
 
 class _Grey:
@@ -67,6 +69,17 @@ def test_peers_alone(root: Path) -> None:
     found = evaluate(None, root, mask_kinds=("box",), size=40, peers=("telea",), limit=1)
     assert [row.method for row in found.rows] == ["telea"]
     assert found.settings["model"] == "none: peers only"
+
+
+def test_a_network_is_measured_as_the_inpainter_repairs(
+    tiny_model: CNNLG, photo_folder: Callable[..., Path]
+) -> None:
+    root = photo_folder(count=1, height=300, width=300)
+    options = {"mask_kinds": ("box",), "size": 288, "fit": "resize", "peers": ()}
+    found = evaluate(tiny_model, root, pictures=1, **options)  # type: ignore[arg-type]
+    shown = found.shown[0]
+    expected = Inpainter(tiny_model).repair(shown.case.damaged, shown.case.mask).photo
+    assert np.array_equal(shown.repairs[OURS], expected)
 
 
 def test_changed_known_pixels_are_told(root: Path) -> None:

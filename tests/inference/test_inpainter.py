@@ -81,6 +81,20 @@ def test_thick_hole_gets_the_detail_of_its_surroundings(mean_fill: Any) -> None:
     assert np.array_equal(repaired[~mask], photo[~mask])
 
 
+@pytest.mark.parametrize(
+    ("side", "box", "seen"),
+    [(256, 120, [(256, 256)]), (400, 40, [(400, 400)]), (400, 120, [(200, 200)])],
+)
+def test_thick_holes_of_larger_photos_are_repaired_at_the_size_of_the_training(
+    mean_fill: Any, side: int, box: int, seen: list[tuple[int, int]]
+) -> None:
+    photo, mask = rough(side, side), np.zeros((side, side), bool)
+    mask[100 : 100 + box, 100 : 100 + box] = True
+    repaired = Inpainter(mean_fill).repair(photo, mask).photo
+    assert [(height, width) for height, width, *_ in mean_fill.seen] == seen
+    assert np.array_equal(repaired[~mask], photo[~mask])
+
+
 def test_samples_follow_the_seed(mean_fill: Any) -> None:
     photo, mask = rough(60, 60), strokes(60, 60, 9)
     inpainter = Inpainter(mean_fill)
