@@ -1,7 +1,6 @@
 """Photo in, photo out: repair photos of any size with a network that sees one window at a time."""
 
 import logging
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlg_tf.errors import ConfigError, ImageError
-from cnnlg_tf.inference import detail as full_detail
+from cnnlg_tf.inference.painting import WORKING_SIDE, Network, paint, to_unit
 from cnnlg_tf.inference.photo_io import (
     Photo,
     check_mask_size,
@@ -20,25 +19,10 @@ from cnnlg_tf.inference.photo_io import (
     read_photo,
     write_photo,
 )
-from cnnlg_tf.inference.windows import (
-    Box,
-    Window,
-    any_pool,
-    plan_windows,
-    split_by_scale,
-    tile,
-)
+from cnnlg_tf.inference.windows import tile
 
-WORKING_SIDE = 512  # pixels; the widest window that the network is given
-THICKNESS = (
-    64  # pixels; thicker holes are repaired at a lower resolution, as the network was trained
-)
-TRAINED_SIDE = 256  # pixels; a photo no larger needs no lower resolution
 SMALLEST = 16  # pixels; the network's smallest side
 OVERLAP = 32  # pixels; context of a window when damage is looked for
-
-# image [h, w, 3] and hole [h, w] -> the filled image and the standard deviation [h, w]
-Network = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 logger = logging.getLogger("cnnlg_tf")
 
@@ -136,9 +120,9 @@ class Inpainter:
             )
             logger.warning("%s: the photo comes back unchanged", what)
         spread = np.zeros(hole.shape, np.float32) if uncertainty else None
-        expected = _paint(photo, hole, self._expected(detail, reference), detail, spread)
+        expected = paint(photo, hole, self._expected(detail, reference), detail, spread)
         drawn = tuple(
-            _paint(photo, hole, self._drawn(detail, seed, number), detail, None)
+            paint(photo, hole, self._drawn(detail, seed, number), detail, None)
             for number in range(samples)
         )
         return Repair(expected, hole, spread, drawn)
@@ -152,7 +136,7 @@ class Inpainter:
         _check_photo(photo, "photo")
         damage = np.zeros(photo.shape[:2], bool)
         for window in tile(photo.shape[0], photo.shape[1], WORKING_SIDE, OVERLAP):
-            _, found = self._find(_to_unit(photo[window.box.slices])[np.newaxis])
+            _, found = self._find(to_unit(photo[window.box.slices])[np.newaxis])
             inner = window.core.within(window.box).slices
             damage[window.core.slices] = found[0, ..., 0].numpy()[inner] > 0.5
         return damage
@@ -213,7 +197,7 @@ class Inpainter:
             graph = self._repair
         else:
             _check_photo(reference, "reference")
-            extra = (_shrunk(_to_unit(reference))[np.newaxis],)
+            extra = (_shrunk(to_unit(reference))[np.newaxis],)
             graph = self._repair_like
 
         def run(image: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -232,89 +216,6 @@ class Inpainter:
             return filled[0].numpy(), np.zeros(hole.shape, np.float32)
 
         return run
-
-
-def _paint(
-    photo: np.ndarray,
-    hole: np.ndarray,
-    network: Network,
-    detail: float,
-    spread: np.ndarray | None,
-) -> np.ndarray:
-    """The photo with its hole filled window by window; what is filled is known to later windows."""
-    painted, missing = photo.copy(), hole.copy()
-    if not hole.any():
-        return painted
-    for scale, windows, part in _plan(hole):
-        for window in windows:
-            box = window.box.scaled(scale).clipped(*hole.shape)
-            core = window.core.scaled(scale).clipped(*hole.shape)
-            wanted = part[core.slices] & missing[core.slices]
-            if not wanted.any():
-                continue
-            image, inner = _to_unit(painted[box.slices]), core.within(box)
-            around = missing[box.slices]
-            if scale == 1:
-                filled, deviation = network(image, around)
-            else:
-                inside = np.zeros_like(around)
-                inside[inner.slices] = wanted
-                filled, deviation = _paint_thick(image, around, inside, scale, network, detail)
-            values = filled[inner.slices][wanted]
-            painted[core.slices][wanted] = _from_unit(values, photo.dtype)
-            missing[core.slices][wanted] = False
-            if spread is not None:
-                spread[core.slices][wanted] = deviation[inner.slices][wanted]
-    return painted
-
-
-def _plan(hole: np.ndarray) -> Iterator[tuple[int, list[Window], np.ndarray]]:
-    """(scale, windows at that scale, the part of the hole that they repair), thin parts first.
-
-    A photo that fits one window is one: all of it is context.
-    """
-    for scale, part in split_by_scale(hole, THICKNESS, TRAINED_SIDE):
-        cells = any_pool(part, scale)
-        whole = Box(0, 0, *cells.shape)
-        fits = max(hole.shape) <= WORKING_SIDE
-        yield scale, [Window(whole, whole)] if fits else plan_windows(cells, WORKING_SIDE), part
-
-
-def _paint_thick(
-    image: np.ndarray,
-    missing: np.ndarray,
-    wanted: np.ndarray,
-    scale: int,
-    network: Network,
-    detail: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fill at 1 / scale of the resolution, then copy the detail that this resolution lacks.
-
-    Args:
-        image: float32 [h, w, 3]; missing: bool [h, w]; wanted: bool [h, w], missing pixels that
-            the caller will take.
-
-    Returns:
-        The image, filled where wanted, and the standard deviation [h, w].
-    """
-    height, width = missing.shape
-    padding = ((0, -height % scale), (0, -width % scale))
-    image = np.pad(image, (*padding, (0, 0)), mode="edge")
-    known = (~np.pad(missing, padding, mode="edge")).astype(np.float32)
-    size = (image.shape[1] // scale, image.shape[0] // scale)
-    share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
-    low = cv2.resize(image * known[..., np.newaxis], size, interpolation=cv2.INTER_AREA)
-    low /= np.maximum(share, 1e-6)[..., np.newaxis]
-    low_filled, low_spread = network(low, share < 0.5)
-    smooth = full_detail.enlarge(low_filled, scale)
-    wanted_low = any_pool(np.pad(wanted, padding), scale)
-    matches = full_detail.match_blocks(low_filled, share > 0.999, wanted_low)
-    filled = full_detail.copy_residuals(image, smooth, matches, scale)
-    filled *= min(detail, 1.0)
-    filled += smooth
-    np.clip(filled, 0.0, 1.0, out=filled)
-    spread = np.clip(full_detail.enlarge(low_spread, scale), 0.0, 1.0)
-    return filled[:height, :width], spread[:height, :width]
 
 
 def _check_photo(photo: np.ndarray, name: str) -> None:
@@ -340,19 +241,6 @@ def _to_hole(mask: np.ndarray, photo: np.ndarray) -> np.ndarray:
     check_mask_size(mask, photo)
     hole: np.ndarray = mask >= (128 if mask.dtype == np.uint8 and mask.max() > 1 else 0.5)
     return hole
-
-
-def _to_unit(pixels: np.ndarray) -> np.ndarray:
-    """Any photo type to float32 in [0, 1]."""
-    if np.issubdtype(pixels.dtype, np.integer):
-        return pixels.astype(np.float32) * np.float32(1.0 / np.iinfo(pixels.dtype).max)
-    return pixels.astype(np.float32)
-
-
-def _from_unit(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    if np.issubdtype(dtype, np.integer):
-        return np.rint(values * np.float32(np.iinfo(dtype).max)).astype(dtype)
-    return values.astype(dtype)
 
 
 def _batch(image: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from cnnlg_tf.errors import MaskError, ServingError
+from cnnlg_tf.inference.painting import Network, paint, plan
 from cnnlg_tf.inference.photo_io import output_format, read_mask, read_photo, write_photo
 from cnnlg_tf.serving.client.blocking import Client
 from cnnlg_tf.serving.client.signatures import Array
@@ -15,10 +16,12 @@ from cnnlg_tf.serving.client.signatures import Array
 def request_repair(
     client: Client, photo_path: str | Path, mask_path: str | Path, out: str | Path
 ) -> None:
-    """Have the server fill the hole of a photo, and write the result.
+    """Have the server fill the hole of a photo, and write the result: what a local repair gives.
 
-    The photo travels as an 8-bit RGB PNG, upright, whatever kind of file it is. Known pixels,
-    alpha, profile and EXIF are the photo's own; a 16-bit photo keeps its depth outside the hole.
+    The photo travels as an 8-bit RGB PNG, upright, whatever kind of file it is. Of a photo that is
+    repaired in several steps (windows of a large one, a lower resolution where the hole is thick)
+    each step is a request, as floats. Known pixels, alpha, profile and EXIF are the photo's own; a
+    16-bit photo keeps its depth outside the hole.
 
     Raises:
         ImageError, MaskError: a file cannot be read or written, or the mask has another size.
@@ -34,9 +37,30 @@ def request_repair(
         )
     deep = pixels.dtype == np.uint16
     eight_bit = (pixels / 257 + 0.5).astype(np.uint8) if deep else pixels
-    reply = client.repair_bytes(_png(eight_bit), _png(mask.astype(np.uint8) * 255))
-    repaired = _decode(reply, pixels.shape).astype(pixels.dtype) * (257 if deep else 1)
+    if _one_step(mask):
+        reply = client.repair_bytes(_png(eight_bit), _png(mask.astype(np.uint8) * 255))
+        repaired = _decode(reply, pixels.shape)
+    else:
+        repaired = paint(eight_bit, mask, _network(client), 1.0, None)
+    repaired = repaired.astype(pixels.dtype) * (257 if deep else 1)
     write_photo(out, photo.with_pixels(np.where(mask[..., np.newaxis], repaired, pixels)))
+
+
+def _one_step(mask: Array) -> bool:
+    """Whether the network repairs the whole photo at once."""
+    if not mask.any():
+        return True
+    steps = [(scale, windows) for scale, windows, _ in plan(mask)]
+    whole = (0, 0, *mask.shape)
+    return len(steps) == 1 and steps[0][0] == 1 and [w.box for w in steps[0][1]] == [whole]
+
+
+def _network(client: Client) -> Network:
+    def run(image: Array, hole: Array) -> tuple[Array, Array]:
+        repair = client.repair(np.clip(image, 0.0, 1.0), hole)
+        return repair.repaired, repair.uncertainty[..., 0]
+
+    return run
 
 
 def _png(array: Array) -> bytes:
