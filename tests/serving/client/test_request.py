@@ -8,7 +8,9 @@ from PIL import Image
 
 from cnnlg_tf.cli import main
 from cnnlg_tf.errors import ImageError, MaskError, ServingError
+from cnnlg_tf.inference.inpainter import Inpainter
 from cnnlg_tf.serving import Client
+from cnnlg_tf.serving.client.arrays import Repair
 from cnnlg_tf.serving.client.request import request_repair
 
 
@@ -20,6 +22,20 @@ class Answering:
 
     def repair_bytes(self, photo: bytes, mask: bytes) -> bytes:
         return self.reply
+
+
+class Local:
+    """A client whose server is a model in this process."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.shapes: list[tuple[int, ...]] = []
+
+    def repair(self, image: np.ndarray, mask: np.ndarray) -> Repair:
+        self.shapes.append(mask.shape)
+        hole = mask[None, ..., None].astype(np.float32)
+        repaired, spread = self.model.repair(image[None].astype(np.float32), hole)
+        return Repair(repaired[0].numpy(), spread[0].numpy())
 
 
 def run(*arguments: object) -> Any:
@@ -85,6 +101,31 @@ def test_alpha_stays(client: Client, tmp_path: Path, photo: np.ndarray, mask_pat
     Image.fromarray(np.concatenate([photo, alpha], -1)).save(tmp_path / "alpha.png")
     request_repair(client, tmp_path / "alpha.png", mask_path, tmp_path / "out.png")
     np.testing.assert_array_equal(pixels(tmp_path / "out.png")[..., 3:], alpha)
+
+
+@pytest.mark.parametrize(
+    ("size", "box", "shapes"),
+    [((300, 320), 110, [(150, 160)]), ((560, 600), 30, [(128, 128)])],
+    ids=["thick", "large"],
+)
+def test_steps_are_those_of_a_local_repair(
+    tiny_model: Any,
+    tmp_path: Path,
+    size: tuple[int, int],
+    box: int,
+    shapes: list[tuple[int, int]],
+) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    mask = np.zeros(size, bool)
+    mask[100 : 100 + box, 90 : 90 + box] = True
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    client: Any = Local(tiny_model)
+    request_repair(client, tmp_path / "photo.png", tmp_path / "mask.png", tmp_path / "out.png")
+    assert client.shapes == shapes
+    local = Inpainter(tiny_model).repair(photo, mask).photo
+    difference = np.abs(pixels(tmp_path / "out.png").astype(int) - local)
+    assert difference.max() <= 1 and not difference[~mask].any()
 
 
 def test_mask_of_another_size(client: Client, tmp_path: Path, photo_path: Path) -> None:
