@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-EXTRAS := dev,serving,onnx,tensorrt-rtx,litert,openvino,bench,tensorboard
+EXTRAS := dev,serving,ui,bulk,heic,onnx,tensorrt-rtx,litert,openvino,bench,tensorboard
 
 .PHONY: demo test test-slow check lint types format clean
 
