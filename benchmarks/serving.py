@@ -189,7 +189,7 @@ def remote_call(running: tuple[str, int], inputs: dict[str, Any], signature: str
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-    from cnnlg_tf.serving.tensors import to_array
+    from cnnlg_tf.serving.server.tensors import to_array
 
     address, process = running
     channel = grpc.insecure_channel(address, [("grpc.max_receive_message_length", -1)])
@@ -217,7 +217,7 @@ def server(folder: Path, *flags: str) -> Iterator[tuple[str, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"localhost:{probe.getsockname()[1]}"
-    command = [sys.executable, "-m", "cnnlg_tf.serving.model_server", *flags]
+    command = [sys.executable, "-m", "cnnlg_tf.serving.server.command", *flags]
     command += [f"--port={address.split(':')[1]}", "--model_name=model"]
     command += [f"--model_base_path={folder}"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)

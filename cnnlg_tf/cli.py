@@ -67,7 +67,7 @@ def main() -> None:
 @click.option("--model-name", default="cnnlg", show_default=True, help="Its name on the server.")
 def deploy(export: str, target: Any, out: str, model_name: str) -> None:
     """Write a folder that serves EXPORT in production, the model included."""
-    from cnnlg_tf.serving.deployment import write_deployment
+    from cnnlg_tf.serving.deploy.deployment import write_deployment
 
     following = write_deployment(target, export, out, model_name=model_name)
     click.echo(f"wrote {out}; next: {following}")
@@ -367,7 +367,7 @@ def serve(export_dir: str, port: int, rest_port: int, name: str, batching: bool)
 
     New versions are taken up as they appear. `cnnlg-tf-model-server` has all the options.
     """
-    from cnnlg_tf.serving.front import serve_export
+    from cnnlg_tf.serving.server.front import serve_export
 
     serve_export(export_dir, name=name, port=port, rest_port=rest_port, batching=batching)
 

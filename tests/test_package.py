@@ -18,8 +18,8 @@ def test_the_wheel_is_complete(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {
         "cnnlg_tf/export/saved_model.py",
-        "cnnlg_tf/serving/model_server.py",
-        "cnnlg_tf/serving/deploy/compose/compose.yaml",
+        "cnnlg_tf/serving/server/command.py",
+        "cnnlg_tf/serving/deploy/templates/compose/compose.yaml",
         "cnnlg_tf/weights/photos/model.weights.h5",
         "cnnlg_tf/weights/lpips_alexnet.npz",
         "cnnlg_tf/examples/wren.jpg",

@@ -7,8 +7,8 @@ wire.proto is what travels; wire_codec and rest_codec turn arrays into it; the t
 from cnnlg_tf.serving.client.arrays import Damage, Repair
 from cnnlg_tf.serving.client.asynchronous import AsyncClient
 from cnnlg_tf.serving.client.blocking import Client
+from cnnlg_tf.serving.client.metadata import Metadata, Signature, TensorSpec, VersionStatus
 from cnnlg_tf.serving.client.retry import RetryPolicy
-from cnnlg_tf.serving.client.signatures import Metadata, Signature, TensorSpec, VersionStatus
 from cnnlg_tf.serving.client.tls import TLS
 
 __all__ = [

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnlg_tf.errors import ImageError, MaskError, ServingError
-from cnnlg_tf.serving.client.signatures import Array, Arrays
+from cnnlg_tf.serving.client.metadata import Array, Arrays
 
 _HALF = 2**32
 

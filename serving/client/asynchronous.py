@@ -8,8 +8,8 @@ from cnnlg_tf.extras import require
 from cnnlg_tf.serving.client import arrays
 from cnnlg_tf.serving.client.arrays import Damage, Repair
 from cnnlg_tf.serving.client.base import BaseClient
+from cnnlg_tf.serving.client.metadata import Array, Arrays, Metadata, ModelRef, VersionStatus
 from cnnlg_tf.serving.client.rest_transport import ThreadedRestTransport
-from cnnlg_tf.serving.client.signatures import Array, Arrays, Metadata, ModelRef, VersionStatus
 from cnnlg_tf.serving.client.tls import TLS
 
 if TYPE_CHECKING:

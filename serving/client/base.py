@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from cnnlg_tf.errors import ServingError
+from cnnlg_tf.serving.client.metadata import Metadata, ModelRef
 from cnnlg_tf.serving.client.retry import RetryPolicy
-from cnnlg_tf.serving.client.signatures import Metadata, ModelRef
 from cnnlg_tf.serving.client.tls import TLS
 
 # A 24-megapixel photo with its mask as float32 tensors is 384 MB.

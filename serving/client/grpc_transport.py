@@ -9,7 +9,7 @@ import grpc.aio
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.serving.client import wire_codec as codec
 from cnnlg_tf.serving.client import wire_pb2 as wire
-from cnnlg_tf.serving.client.signatures import Arrays, Metadata, ModelRef, Signature, VersionStatus
+from cnnlg_tf.serving.client.metadata import Arrays, Metadata, ModelRef, Signature, VersionStatus
 from cnnlg_tf.serving.client.tls import TLS
 
 _PREDICTION = "/tensorflow.serving.PredictionService"

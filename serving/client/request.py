@@ -10,7 +10,7 @@ from cnnlg_tf.errors import MaskError, ServingError
 from cnnlg_tf.inference.painting import Network, paint, plan
 from cnnlg_tf.inference.photo_io import output_format, read_mask, read_photo, write_photo
 from cnnlg_tf.serving.client.blocking import Client
-from cnnlg_tf.serving.client.signatures import Array
+from cnnlg_tf.serving.client.metadata import Array
 
 
 def request_repair(

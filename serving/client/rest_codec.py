@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnlg_tf.errors import ServingError
-from cnnlg_tf.serving.client.signatures import (
+from cnnlg_tf.serving.client.metadata import (
     Array,
     Arrays,
     Metadata,

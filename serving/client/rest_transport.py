@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, quote
 
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.serving.client import rest_codec as codec
-from cnnlg_tf.serving.client.signatures import Arrays, Metadata, ModelRef, Signature, VersionStatus
+from cnnlg_tf.serving.client.metadata import Arrays, Metadata, ModelRef, Signature, VersionStatus
 from cnnlg_tf.serving.client.tls import TLS
 
 # What the gRPC interface calls each HTTP status; any other is UNKNOWN.

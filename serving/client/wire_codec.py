@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.serving.client import wire_pb2 as wire
-from cnnlg_tf.serving.client.signatures import (
+from cnnlg_tf.serving.client.metadata import (
     Array,
     Arrays,
     Metadata,

@@ -91,7 +91,7 @@ def running_server(folder: Path, *flags: str, credentials: Any = None) -> Iterat
     port, rest_port = free_port(), free_port()
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "server.log"
-    command = [sys.executable, "-m", "cnnlg_tf.serving.model_server", f"--port={port}"]
+    command = [sys.executable, "-m", "cnnlg_tf.serving.server.command", f"--port={port}"]
     command += [f"--rest_api_port={rest_port}", *flags]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)

@@ -16,7 +16,7 @@ from PIL import Image
 from cnnlg_tf.cli import main
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.serving import AsyncClient, Client
-from cnnlg_tf.serving.deployment import TEMPLATES, write_deployment
+from cnnlg_tf.serving.deploy.deployment import TEMPLATES, write_deployment
 from tests.serving.servers import Server, free_port, running_server
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.serving.client import rest_codec as codec
-from cnnlg_tf.serving.client.signatures import ModelRef, Signature, TensorSpec
+from cnnlg_tf.serving.client.metadata import ModelRef, Signature, TensorSpec
 
 BYTES = TensorSpec("DT_STRING", (None,))
 FLOAT = TensorSpec("DT_FLOAT", (None, 2))

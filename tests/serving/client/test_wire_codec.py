@@ -8,7 +8,7 @@ import pytest
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.serving.client import wire_codec as codec
 from cnnlg_tf.serving.client import wire_pb2 as wire
-from cnnlg_tf.serving.client.signatures import ModelRef, Signature, TensorSpec
+from cnnlg_tf.serving.client.metadata import ModelRef, Signature, TensorSpec
 
 NUMBERS = {
     "DT_FLOAT": [0.1, -2.5, np.inf],

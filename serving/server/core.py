@@ -1,0 +1,95 @@
+"""The server without its ports: takes request messages, finds the model, answers, counts.
+
+gRPC and REST differ only in how they read and write messages; both call this.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tensorflow_serving.apis import model_management_pb2
+
+from cnnlg_tf.errors import ServingError
+from cnnlg_tf.serving.server import status
+from cnnlg_tf.serving.server.limits import Call
+from cnnlg_tf.serving.server.manager import ModelManager
+from cnnlg_tf.serving.server.metrics import ServerMetrics
+from cnnlg_tf.serving.server.prediction import Inference
+
+
+class ServerCore:
+    """All calls raise ServingError with a code, and nothing else.
+
+    `entrypoint` is "GRPC" or "REST", for the metrics.
+    """
+
+    def __init__(self, manager: ModelManager, inference: Inference, metrics: ServerMetrics) -> None:
+        self.manager = manager
+        self.metrics = metrics
+        self._inference = inference
+
+    def predict(self, request: Any, call: Call, entrypoint: str) -> Any:
+        return self._answer("predict", self._inference.predict, request, call, entrypoint)
+
+    def classify(self, request: Any, call: Call, entrypoint: str) -> Any:
+        return self._answer("classify", self._inference.classify, request, call, entrypoint)
+
+    def regress(self, request: Any, call: Call, entrypoint: str) -> Any:
+        return self._answer("regress", self._inference.regress, request, call, entrypoint)
+
+    def multi_inference(self, request: Any, call: Call, entrypoint: str) -> Any:
+        if not request.tasks:
+            raise ServingError("Inference request contains no tasks.", "INVALID_ARGUMENT")
+        if any(not task.model_spec.name for task in request.tasks):
+            raise ServingError("Found ModelSpec with an empty model name.", "INVALID_ARGUMENT")
+        spec = request.tasks[0].model_spec
+        return self._answer(
+            "multi_inference", self._inference.multi_inference, request, call, entrypoint, spec
+        )
+
+    def metadata(self, request: Any, call: Call) -> Any:
+        with self.manager.lease(_spec(request)) as (servable, version):
+            return self._inference.metadata(servable, version, request, call)
+
+    def status(self, request: Any) -> Any:
+        return self.manager.status(_spec(request))
+
+    def reload(self, request: Any, call: Call) -> Any:
+        """Apply a ReloadConfigRequest."""
+        if request.config.WhichOneof("config") != "model_config_list":
+            raise ServingError(
+                "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+                "Only ModelConfigList is currently supported",
+                "INVALID_ARGUMENT",
+            )
+        self.manager.reload(request.config, call)
+        return model_management_pb2.ReloadConfigResponse(status=status.to_proto(None))
+
+    def _answer(
+        self,
+        api: str,
+        method: Callable[[Any, int, Any, Call], Any],
+        request: Any,
+        call: Call,
+        entrypoint: str,
+        spec: Any = None,
+    ) -> Any:
+        start = time.monotonic()
+        spec = spec if spec is not None else _spec(request)
+        code = "OK"
+        try:
+            call.check()
+            with self.manager.lease(spec) as (servable, version):
+                return method(servable, version, request, call)
+        except Exception as error:
+            known = status.to_serving_error(error)
+            code = known.code
+            raise known from error
+        finally:
+            self.metrics.request(spec.name, api, entrypoint, code, time.monotonic() - start)
+
+
+def _spec(request: Any) -> Any:
+    if not request.HasField("model_spec"):
+        raise ServingError("Missing ModelSpec", "INVALID_ARGUMENT")
+    return request.model_spec

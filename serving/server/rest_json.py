@@ -1,0 +1,387 @@
+"""JSON to TensorFlow Serving's messages and back, by the rules of its REST API."""
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2
+
+from cnnlg_tf.errors import ServingError
+from cnnlg_tf.serving.server.tensors import to_array, to_proto
+
+_FLOATS = (np.float32, np.float64)
+_INTEGERS = (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64)
+
+
+def parse_body(body: bytes) -> dict[str, Any]:
+    """The JSON object of a request. Raises ServingError: INVALID_ARGUMENT."""
+    if not body:
+        raise _invalid("JSON Parse error: The document is empty")
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        position = getattr(error, "pos", 0)
+        raise _invalid(
+            f"JSON Parse error: Invalid value. at offset: {position} ({error})"
+        ) from error
+    if not isinstance(document, dict):
+        raise _invalid(f"JSON Value: {_text(document)} Is not object")
+    if not isinstance(document.get("signature_name", ""), str):
+        raise _invalid(
+            f"JSON Value: {_text(document)} not formatted correctly. "
+            "'signature_name' key must be a string value."
+        )
+    return document
+
+
+def predict_request(
+    document: dict[str, Any], inputs_of: Callable[[str], Mapping[str, Any]]
+) -> tuple[Any, bool]:
+    """A PredictRequest (its model's name and version still unset), and whether it is in row form.
+
+    Args:
+        inputs_of: signature name ("" for the default) -> its inputs, name -> TensorInfo.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT.
+    """
+    signature = document.get("signature_name", "")
+    infos = inputs_of(signature)
+    if not infos:
+        raise _invalid(f"Failed to get input map for signature: {signature or 'DEFAULT'}")
+    rows = "instances" in document
+    if rows and "inputs" in document:
+        raise _invalid(
+            f"JSON Value: {_text(document)} Not formatted correctly expecting only "
+            "one of 'inputs' or 'instances' keys to exist "
+        )
+    if rows:
+        arrays = _from_rows(document, infos)
+    elif "inputs" in document:
+        arrays = _from_columns(document["inputs"], infos)
+    else:
+        raise _invalid("Missing 'inputs' or 'instances' key")
+    request = predict_pb2.PredictRequest()
+    request.model_spec.signature_name = signature
+    for name, array in arrays.items():
+        to_proto(array, request.inputs[name], as_content=True)
+    return request, rows
+
+
+def predict_answer(response: Any, rows: bool) -> str:
+    """The JSON text of a PredictResponse: `predictions` in row form, else `outputs`."""
+    arrays = {name: to_array(proto, name) for name, proto in sorted(response.outputs.items())}
+    if rows:
+        sizes: set[int] = set()
+        for name, array in arrays.items():
+            if array.ndim == 0:
+                raise _invalid(f"Tensor name: {name} has no shape information ")
+            if len(array) < 1:
+                raise _invalid(f"Tensor name: {name} has invalid batch size: {len(array)}")
+            if sizes and len(array) not in sizes:
+                raise _invalid(
+                    f"Tensor name: {name} has inconsistent batch size: {len(array)} "
+                    f"expecting: {sizes.pop()}"
+                )
+            sizes.add(len(array))
+    values = {name: _json_values(name, array) for name, array in arrays.items()}
+    if len(values) == 1:
+        answer = next(iter(values.values()))
+    elif rows:
+        answer = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    else:
+        answer = values
+    return json.dumps({"predictions" if rows else "outputs": answer})
+
+
+def fill_examples(document: dict[str, Any], request: Any) -> None:
+    """Fill a ClassificationRequest or RegressionRequest from `examples` and `context`."""
+    request.model_spec.signature_name = document.get("signature_name", "")
+    if "examples" not in document:
+        raise _invalid(
+            f"JSON Value: {_text(document)} When method is classify, "
+            "key 'examples' is expected and was not found"
+        )
+    examples = document["examples"]
+    if not isinstance(examples, list):
+        raise _invalid(
+            f"JSON Value: {_text(document)} Expecting 'examples' value to be an list/array"
+        )
+    if not examples:
+        raise _invalid(f"JSON Value: {_text(document)} 'examples' value is an empty array")
+    target = request.input.example_list
+    if "context" in document:
+        target = request.input.example_list_with_context
+        _fill_example(document["context"], target.context)
+    for example in examples:
+        _fill_example(example, target.examples.add())
+
+
+def classify_answer(response: Any) -> str:
+    results = [
+        [[entry.label, _short(entry.score)] for entry in classifications.classes]
+        for classifications in response.result.classifications
+    ]
+    return json.dumps({"results": results})
+
+
+def regress_answer(response: Any) -> str:
+    return json.dumps(
+        {"results": [_short(regression.value) for regression in response.result.regressions]}
+    )
+
+
+def _from_rows(document: dict[str, Any], infos: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    instances = document["instances"]
+    if not isinstance(instances, list):
+        raise _invalid(f"JSON Value: {_text(document)} Excepting 'instances' to be an list/array")
+    if not instances:
+        raise _invalid(f"JSON Value: {_text(document)} No values in 'instances' array")
+    named = _is_object(instances[0])
+    if not named and len(infos) > 1:
+        raise _invalid(
+            "instances is a plain list, but expecting list of objects as multiple "
+            "input tensors required as per tensorinfo_map"
+        )
+    for index, instance in enumerate(instances):
+        if named and not _is_object(instance):
+            raise _invalid(f"Expecting object but got list at item {index} of input list")
+        if not named and _is_object(instance):
+            raise _invalid(f"Expecting value/list but got object at item {index} of input list")
+        if named and set(instance) != set(infos):
+            raise _invalid(
+                f"Failed to process element: {index} of 'instances' list. "
+                f"JSON object: {_text(instance)} "
+                f"must only have keys: {','.join(sorted(infos))}"
+            )
+    if not named:
+        (name,) = infos
+        return {name: _tensor(instances, infos[name], rows=True)}
+    return {
+        name: _tensor([instance[name] for instance in instances], info, rows=True)
+        for name, info in infos.items()
+    }
+
+
+def _from_columns(inputs: Any, infos: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    if not _is_object(inputs):
+        if len(infos) > 1:
+            raise _invalid(
+                "inputs is a plain value/list, but expecting an object as multiple "
+                "input tensors required as per tensorinfo_map"
+            )
+        (name,) = infos
+        return {name: _tensor(inputs, infos[name])}
+    for name in infos:
+        if name not in inputs:
+            raise _invalid(f"Missing named input: {name} in 'inputs' object.")
+    return {name: _tensor(inputs[name], info) for name, info in infos.items()}
+
+
+def _tensor(value: Any, info: Any, rows: bool = False) -> np.ndarray:
+    """A nested JSON list as an array of the input's type."""
+    dtype = tf.dtypes.as_dtype(info.dtype).as_numpy_dtype
+    shape = _shape_of(value)
+    if dtype in (*_FLOATS, *_INTEGERS, np.bool_):
+        # numpy judges the whole list at once; the walk below is for the rest, and for errors.
+        try:
+            array = np.array(value)
+        except (ValueError, OverflowError):
+            array = np.empty((), object)
+        if array.shape == tuple(shape) and _lossless(array, dtype):
+            return array.astype(dtype)
+    flat: list[Any] = []
+    _walk(value, 0, shape, dtype, flat, rows)
+    array = np.empty(len(flat), dtype)
+    array[:] = flat
+    return array.reshape(shape)
+
+
+def _lossless(array: np.ndarray, dtype: Any) -> bool:
+    if array.size == 0:
+        return True
+    if dtype is np.bool_:
+        return array.dtype.kind == "b"
+    if dtype in _INTEGERS:
+        bounds = np.iinfo(dtype)
+        return array.dtype.kind in "iu" and array.min() >= bounds.min and array.max() <= bounds.max
+    if array.dtype.kind in "iu":
+        most = 2 ** (np.finfo(dtype).nmant + 1) - 1
+        return bool(array.min() >= -most and array.max() <= most)
+    if array.dtype.kind != "f":
+        return False
+    finite = array[np.isfinite(array)]
+    return bool(np.all(np.abs(finite) <= np.finfo(dtype).max))
+
+
+def _shape_of(value: Any) -> list[int]:
+    shape = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        if not value:
+            break
+        value = value[0]
+    return shape
+
+
+def _walk(
+    value: Any, level: int, shape: list[int], dtype: Any, flat: list[Any], rows: bool
+) -> None:
+    """Check and collect the leaves in order; the first fault raises, in TF-Serving's words."""
+    if not isinstance(value, list):
+        if level != len(shape):
+            raise _invalid(
+                f"JSON Value: {_text(value)} found at incorrect level: {level + 1} "
+                "in the JSON DOM. "
+                f"Expected at level: {len(shape)}"
+            )
+        flat.append(_leaf(value, dtype))
+        return
+    if level >= len(shape):
+        raise _invalid(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
+    if len(value) != shape[level]:
+        if rows and level == 1:
+            raise _invalid(f"Expecting tensor size: {shape[level]} but got: {len(value)}")
+        raise _invalid(
+            f"Encountered list at unexpected size: {len(value)} at level: {level} "
+            f"expected size: {shape[level]}"
+        )
+    for item in value:
+        _walk(item, level + 1, shape, dtype, flat, rows)
+
+
+def _leaf(value: Any, dtype: Any) -> Any:
+    wrong = _invalid(
+        f"JSON Value: {_text(value)} Type: {_kind(value)} is not of expected type: {_name(dtype)}"
+    )
+    if dtype is object:
+        if _is_base64(value):
+            return decode_base64(value)
+        if isinstance(value, dict):
+            raise _invalid(f"JSON Value: {_text(value)} not formatted correctly for base64 data")
+        if not isinstance(value, str):
+            raise wrong
+        return value.encode()
+    if dtype is np.bool_:
+        if not isinstance(value, bool):
+            raise wrong
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise wrong
+    if dtype in _INTEGERS:
+        bounds = np.iinfo(dtype)
+        if not isinstance(value, int) or not bounds.min <= value <= bounds.max:
+            raise wrong
+        return value
+    if dtype not in _FLOATS:
+        raise ServingError(
+            f"Conversion of JSON Value: {_text(value)} to type: {_name(dtype)}", "UNIMPLEMENTED"
+        )
+    if not _lossless(np.array(value), dtype):
+        raise _invalid(
+            f"Cannot convert JSON value: {_text(value)} to {_name(dtype)} "
+            "without loss of precision."
+        )
+    return value
+
+
+def _fill_example(value: Any, example: Any) -> None:
+    if not isinstance(value, dict):
+        raise _invalid(f"Example must be JSON object but got JSON {_kind(value)}")
+    for name, content in value.items():
+        feature = example.features.feature[name]
+        for item in content if isinstance(content, list) else [content]:
+            _add_to_feature(item, name, feature)
+
+
+def _add_to_feature(value: Any, name: str, feature: Any) -> None:
+    stored: bytes | int | float
+    if _is_base64(value):
+        kind, stored = "bytes", decode_base64(value)
+    elif isinstance(value, str):
+        kind, stored = "bytes", value.encode()
+    elif isinstance(value, bool | int):
+        if not -(2**63) <= value < 2**63:
+            raise _invalid(f"Feature: {name} has uint64 element. Only int64 is supported.")
+        kind, stored = "int64", int(value)
+    elif isinstance(value, float):
+        if not _lossless(np.array(value), np.float32):
+            raise _invalid(
+                f"Cannot convert JSON value: {_text(value)} to float without loss of precision."
+            )
+        kind, stored = "float", value
+    else:
+        raise _invalid(f"Feature: {name} has element with unexpected JSON type: {_kind(value)}")
+    already = feature.WhichOneof("kind")
+    if already not in (None, f"{kind}_list"):
+        raise _invalid(
+            f"Unexpected element type in feature: {name} "
+            f"expecting type: {already.removesuffix('_list')}"
+        )
+    getattr(feature, f"{kind}_list").value.append(stored)
+
+
+def decode_base64(value: Mapping[str, str]) -> bytes:
+    """The bytes of a `{"b64": text}` object."""
+    text = value["b64"]
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _invalid("Unable to base64 decode") from error
+
+
+def _json_values(name: str, array: np.ndarray) -> Any:
+    if array.dtype == object:
+        binary = name.endswith("_bytes")
+        flat = [
+            {"b64": base64.b64encode(item).decode()} if binary else item.decode("utf-8", "replace")
+            for item in array.ravel()
+        ]
+        strings = np.empty(array.size, object)
+        strings[:] = flat
+        return strings.reshape(array.shape).tolist()
+    if array.dtype == np.float32:
+        # The shortest decimal that gives the same float32: 0.2, not 0.20000000298023224.
+        return array.astype("U").astype(np.float64).tolist()
+    if array.dtype.type not in (*_FLOATS, *_INTEGERS, np.bool_):
+        raise _invalid(f"Failed to write JSON value for tensor type: {_name(array.dtype.type)}")
+    return array.tolist()
+
+
+def _short(value: float) -> float:
+    return float(str(np.float32(value))) if math.isfinite(value) else value
+
+
+def _is_base64(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and not _is_base64(value)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value)
+    kinds = {dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
+    return kinds.get(type(value), "Null")
+
+
+def _name(dtype: Any) -> str:
+    name = str(tf.dtypes.as_dtype(dtype).name)
+    return {"float16": "half", "float32": "float", "float64": "double"}.get(name, name)
+
+
+def _text(value: Any) -> str:
+    """A value for a message, cut when long."""
+    text = json.dumps(value)
+    return text if len(text) <= 1000 else text[:1000] + "..."
+
+
+def _invalid(message: str) -> ServingError:
+    return ServingError(message, "INVALID_ARGUMENT")

@@ -1,0 +1,119 @@
+"""A loaded SavedModel: its signatures, and a TensorFlow session that runs them."""
+
+import ctypes
+import gc
+import importlib
+import importlib.util
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.client import pywrap_tf_session
+
+from cnnlg_tf.serving.server.limits import Call, RunGate
+
+
+class Servable(ABC):
+    """One version of a model in memory.
+
+    Attributes:
+        signatures: name -> SignatureDef, as in the model's file.
+        path: the version folder.
+    """
+
+    signatures: Mapping[str, Any]
+    path: Path
+
+    @abstractmethod
+    def run(
+        self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], call: Call
+    ) -> list[np.ndarray]:
+        """Compute the tensors named `fetches` from the tensors named in `feeds` ("x:0").
+
+        Raises:
+            ServingError: the request is cancelled or late.
+            tf.errors.OpError: the model refuses the input.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the memory back. No call may be running."""
+
+
+class SavedModelServable(Servable):
+    """A SavedModel of TensorFlow 1 or 2.
+
+    A session in a graph of its own runs it, not `tf.saved_model.load`: outputs that were not asked
+    for are not computed, a deadline stops a run, feeds meet no checks that TF-Serving would not
+    make, and closing the session frees everything (functions loaded eagerly stay in the
+    process-wide context).
+    """
+
+    def __init__(self, path: Path, tags: Sequence[str], config: Any, gate: RunGate) -> None:
+        self.path = path
+        self._gate = gate
+        _import_extra_ops()
+        self._graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=self._graph, config=config)
+        try:
+            with self._graph.as_default():
+                meta_graph = tf.compat.v1.saved_model.load(self._session, list(tags), str(path))
+        except BaseException:
+            self._session.close()
+            raise
+        self.signatures = dict(meta_graph.signature_def)
+        self._handles: dict[str, Any] = {}
+
+    def run(
+        self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], call: Call
+    ) -> list[np.ndarray]:
+        with self._gate.enter(call):
+            remaining = call.remaining()
+            options = None
+            if remaining is not None:
+                milliseconds = max(1, int(remaining * 1000))
+                serialized = tf.compat.v1.RunOptions(timeout_in_ms=milliseconds).SerializeToString()
+                options = pywrap_tf_session.TF_NewBufferFromString(serialized)
+            try:
+                # Session.run would refuse feeds that differ from a placeholder's static shape;
+                # TF-Serving leaves that to the operations ([1] into [None, 1] is fine).
+                outputs: list[np.ndarray] = self._session._call_tf_sessionrun(
+                    options,
+                    {self._handle(name): array for name, array in feeds.items()},
+                    [self._handle(name) for name in fetches],
+                    [],
+                    None,
+                )
+                return outputs
+            finally:
+                if options is not None:
+                    pywrap_tf_session.TF_DeleteBuffer(options)
+
+    def close(self) -> None:
+        self._session.close()
+        self._handles.clear()
+        del self._session, self._graph
+        release_memory()
+
+    def _handle(self, name: str) -> Any:
+        if name not in self._handles:
+            self._handles[name] = self._graph.get_tensor_by_name(name)._as_tf_output()
+        return self._handles[name]
+
+
+def release_memory() -> None:
+    """Collect a closed model's graph, which is full of cycles, and give the pages back."""
+    gc.collect()
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    except (OSError, AttributeError):  # not glibc
+        pass
+
+
+def _import_extra_ops() -> None:
+    """Register TF Text's operations where it is installed: TF-Serving has them built in."""
+    if importlib.util.find_spec("tensorflow_text"):
+        importlib.import_module("tensorflow_text")
