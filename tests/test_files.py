@@ -1,6 +1,9 @@
 """atomic_path: whole or not at all."""
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,3 +71,61 @@ def test_permissions_follow_the_umask(tmp_path: Path) -> None:
     with atomic_path(tmp_path / "a.txt") as temporary:
         temporary.write_text("")
     assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("name", ["a" * 250 + ".png", "ä" * 125 + ".png", "old", ".old"])
+def test_names_as_long_as_the_disk_takes(tmp_path: Path, name: str) -> None:
+    for content in ("first", "second"):
+        with atomic_path(tmp_path / name) as temporary:
+            temporary.mkdir()
+            (temporary / "file").write_text(content)
+    assert (tmp_path / name / "file").read_text() == "second"
+    assert names(tmp_path) == [name]
+
+
+def test_content_reaches_the_disk_before_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    opened: dict[int, str] = {}
+    real_open, real_sync, real_replace = os.open, os.fsync, os.replace
+
+    def watched_open(path: Any, flags: int, *rest: Any, **options: Any) -> int:
+        descriptor = real_open(path, flags, *rest, **options)
+        opened[descriptor] = Path(path).name
+        return descriptor
+
+    def watched_sync(descriptor: int) -> None:
+        events.append(opened[descriptor])
+        real_sync(descriptor)
+
+    def watched_replace(source: Path, target: Path) -> None:
+        events.append(f"rename to {Path(target).name}")
+        real_replace(source, target)
+
+    monkeypatch.setattr(os, "open", watched_open)
+    monkeypatch.setattr(os, "fsync", watched_sync)
+    monkeypatch.setattr(os, "replace", watched_replace)
+    with atomic_path(tmp_path / "runs" / "new" / "export") as temporary:
+        (temporary / "inner").mkdir(parents=True)
+        (temporary / "inner" / "weights").write_text("w")
+        (temporary / "manifest").write_text("m")
+    before, after = events[: events.index("rename to export")], events[-3:]
+    assert sorted(before) == ["export", "inner", "manifest", "weights"]
+    assert before.index("weights") < before.index("inner") < before.index("export")
+    assert after == ["new", "runs", tmp_path.name]
+
+
+def test_a_disk_that_cannot_write_is_an_error_and_keeps_the_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        with atomic_path(tmp_path / "a.txt") as temporary:
+            temporary.write_text("new")
+    assert (tmp_path / "a.txt").read_text() == "old" and names(tmp_path) == ["a.txt"]

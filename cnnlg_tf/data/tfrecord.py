@@ -119,6 +119,8 @@ def pack_photos(photos: str | Path, folder: str | Path, shards: int = 1) -> Pack
         DataError: there is no readable photo, `shards` is not between 1 and the number of photos,
             or `folder` already holds TFRecord files or cannot be written.
     """
+    import tensorflow as tf
+
     root, folder = Path(photos), Path(folder)
     paths = list_photos(root)
     if not 1 <= shards <= len(paths):
@@ -131,7 +133,7 @@ def pack_photos(photos: str | Path, folder: str | Path, shards: int = 1) -> Pack
         shard = folder / f"photos-{number:05d}-of-{shards:05d}.tfrecord"
         try:
             skipped += _write_shard(shard, root, [paths[i] for i in part])
-        except OSError as error:
+        except (OSError, tf.errors.OpError) as error:  # its writer tells a full disk its own way
             raise DataError(f"folder {folder} cannot be written: {error}") from error
         written.append(shard)
     if len(skipped) == len(paths):
@@ -143,8 +145,10 @@ def pack_photos(photos: str | Path, folder: str | Path, shards: int = 1) -> Pack
 
 def _write_shard(shard: Path, root: Path, paths: list[Path]) -> list[Path]:
     """Write one shard; returns the photos left out."""
+    import tensorflow as tf
+
     skipped = []
-    with atomic_path(shard) as temporary, temporary.open("wb") as file:
+    with atomic_path(shard) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
         for path in paths:
             try:
                 data = _example(path, path.relative_to(root).as_posix())
@@ -152,9 +156,7 @@ def _write_shard(shard: Path, root: Path, paths: list[Path]) -> list[Path]:
                 skipped.append(path)
                 _log.warning("skipped: %s", error)
                 continue
-            length = struct.pack("<Q", len(data))
-            file.write(length + _FOOTER.pack(masked_crc32c(length)))
-            file.write(data + _FOOTER.pack(masked_crc32c(data)))
+            writer.write(data)
     return skipped
 
 
