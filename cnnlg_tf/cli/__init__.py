@@ -1,0 +1,67 @@
+"""The `cnnlg-tf` command. Each command translates its options into one library call.
+
+A module holds a group of commands. What is heavy (TensorFlow, NumPy, Pillow) is imported inside
+commands, so that `--help` answers at once.
+"""
+
+import logging
+import os
+
+import click
+
+from cnnlg_tf import __version__
+from cnnlg_tf.cli import inpainting, measuring, production, training
+from cnnlg_tf.errors import CnnlgError
+
+
+class _Group(click.Group):
+    """Prints `Error: message` and exits 1 on CnnlgError; click itself exits 2 on bad usage."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CnnlgError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(1)
+
+
+class _Notes(logging.Handler):
+    """Prints the library's warnings as `Note: message`, each message once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message not in self._said:
+            self._said.add(message)
+            click.echo(f"Note: {message}", err=True)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cnnlg-tf")
+def main() -> None:
+    """Repair and paint photos; train, measure, export and serve the model that does it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    logger = logging.getLogger("cnnlg_tf")
+    others = [handler for handler in logger.handlers if not isinstance(handler, _Notes)]
+    logger.handlers = [*others, _Notes()]
+
+
+for _command in (
+    inpainting.inpaint,
+    inpainting.request,
+    measuring.evaluate,
+    measuring.experiment,
+    production.deploy,
+    production.export,
+    production.serve,
+    training.info,
+    training.pack,
+    training.publish,
+    training.train,
+):
+    main.add_command(_command)
