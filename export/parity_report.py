@@ -110,20 +110,23 @@ def read_photos(folder: str | Path | None, count: int = PHOTOS, skip: int = 0) -
         DataError: the folder has no photos, or one cannot be read.
         ExportError: it has fewer than `count` + `skip`.
     """
-    from cnnlg_tf.data.photos import decode_photo, list_photos
+    from cnnlg_tf.data.photos import list_photos
+    from cnnlg_tf.photos import decode_photo, to_unit
 
     examples = Path(__file__).resolve().parent.parent / "cnnlg_tf" / "examples"
     if folder is None:
-        whole = [decode_photo(p.read_bytes(), p.name) for p in sorted(examples.glob("*.jpg"))]
+        whole = [
+            decode_photo(p.read_bytes(), p.name).on_white() for p in sorted(examples.glob("*.jpg"))
+        ]
         crops = [crop for photo in whole for crop in _quarters(photo)]
-        return [crop.astype(np.float32) / 255.0 for crop in (crops[skip:] + crops[:skip])[:count]]
+        return [to_unit(crop) for crop in (crops[skip:] + crops[:skip])[:count]]
     paths = list_photos(Path(folder))
     if len(paths) < count + skip:
         raise ExportError(
             f"{folder} must hold at least {count + skip} photos. Received: {len(paths)}"
         )
     chosen = paths[skip : skip + count]
-    return [decode_photo(p.read_bytes(), p.name).astype(np.float32) / 255.0 for p in chosen]
+    return [to_unit(decode_photo(p.read_bytes(), p.name).on_white()) for p in chosen]
 
 
 def make_cases(model: "CNNLG", photos: list[np.ndarray]) -> list[Case]:

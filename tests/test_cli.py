@@ -14,7 +14,7 @@ from PIL import Image
 
 import cnnlg_tf
 from cnnlg_tf.cli import main
-from cnnlg_tf.inference.photo_io import read_photo
+from cnnlg_tf.photos import read_photo
 
 
 def run(*arguments: str | Path) -> Any:
@@ -95,7 +95,9 @@ def test_inpaint_folders_go_on_after_a_bad_photo(
 def test_notes_are_printed_once(
     checkpoint: Path, photo_path: Path, mask: np.ndarray, tmp_path: Path
 ) -> None:
-    Image.fromarray(mask // 2).save(tmp_path / "grey.png")
+    grey = mask // 2
+    grey[0, :2] = 30, 60  # of two values, the brighter one would be missing
+    Image.fromarray(grey).save(tmp_path / "grey.png")
     arguments = ("--mask", tmp_path / "grey.png", "--model", checkpoint)
     result = run("inpaint", photo_path, "-o", tmp_path / "out.png", *arguments)
     assert result.exit_code == 0, result.output

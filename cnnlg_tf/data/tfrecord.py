@@ -5,20 +5,19 @@ other formats), `image/height` and `image/width` (upright, in pixels) and `image
 to the packed folder).
 """
 
-import io
 import logging
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from cnnlg_tf.data.crc32c import masked_crc32c
-from cnnlg_tf.data.photos import decode_photo, list_photos
+from cnnlg_tf.data.photos import list_photos
 from cnnlg_tf.data.source import CachedSource, Pixels
 from cnnlg_tf.errors import DataError, ImageError
 from cnnlg_tf.files import atomic_path
+from cnnlg_tf.photos import Photo, decode_photo, encode_photo
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +106,7 @@ class TFRecordFolder(CachedSource):
             raise ImageError(f"record {name} cannot be read: {error}") from error
         if len(footer) < _FOOTER.size or _FOOTER.unpack(footer)[0] != masked_crc32c(data):
             raise ImageError(f"record {name} does not match its checksum")
-        return decode_photo(_encoded_image(data, name), name)
+        return decode_photo(_encoded_image(data, name), name).on_white()
 
 
 def pack_photos(photos: str | Path, folder: str | Path, shards: int = 1) -> PackReport:
@@ -168,11 +167,9 @@ def _example(path: Path, filename: str) -> bytes:
         encoded = path.read_bytes()
     except OSError as error:
         raise ImageError(f"photo {path} cannot be read: {error}") from error
-    pixels = decode_photo(encoded, str(path))
+    pixels = decode_photo(encoded, str(path)).on_white()
     if path.suffix.lower() not in _KEPT_ENDINGS:
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "PNG")
-        encoded = buffer.getvalue()
+        encoded = encode_photo(Photo(pixels), "PNG", name=str(path))
     feature = {
         "image/encoded": tf.train.Feature(bytes_list=tf.train.BytesList(value=[encoded])),
         "image/filename": tf.train.Feature(

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from cnnlg_tf.config import MaskKind
 from cnnlg_tf.data.masks import draw_mask
-from cnnlg_tf.data.photos import decode_photo, list_photos
+from cnnlg_tf.data.photos import list_photos
 from cnnlg_tf.errors import DataError, ImageError
+from cnnlg_tf.photos import decode_photo
 
 Fit = Literal["crop", "resize"]
 
@@ -85,7 +86,7 @@ class CaseSet:
         for path in self.paths:
             encoded = path.read_bytes()
             name = path.relative_to(self.root).as_posix()
-            image = _square(decode_photo(encoded, str(path)), self.size, self.fit)
+            image = _square(decode_photo(encoded, str(path)).on_white(), self.size, self.fit)
             photo_hash = hashlib.sha256(encoded).hexdigest()
             for kind in self.kinds:
                 key = f"{self.seed}/{kind}/{self.size}/{photo_hash}"
@@ -114,7 +115,7 @@ class CaseSet:
             if self.limit is not None and len(usable) == self.limit:
                 break
             try:
-                height, width = decode_photo(path.read_bytes(), str(path)).shape[:2]
+                height, width = decode_photo(path.read_bytes(), str(path)).pixels.shape[:2]
             except (ImageError, OSError) as error:
                 skipped[path.relative_to(self.root).as_posix()] = str(error)
                 continue

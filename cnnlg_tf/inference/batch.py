@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cnnlg_tf.errors import ImageError, MaskError
-from cnnlg_tf.inference.photo_io import (
-    OUTPUT_FORMATS,
+from cnnlg_tf.photos import (
+    READABLE_SUFFIXES,
+    WRITABLE,
     check_mask_size,
+    is_photo_name,
     output_format,
     read_mask,
     read_photo,
 )
-
-PHOTO_SUFFIXES = {*OUTPUT_FORMATS, ".bmp", ".gif", ".ppm", ".pgm", ".jp2"}
 
 
 class Job(NamedTuple):
@@ -48,7 +48,7 @@ def plan_jobs(
     to_folder = len(files) > 1 or output.is_dir() or not output.suffix
     if len(photos) == 1 and Path(photos[0]).is_dir():
         to_folder = True
-    if to_folder and output.suffix.lower() in OUTPUT_FORMATS and not output.is_dir():
+    if to_folder and output.suffix.lower() in WRITABLE and not output.is_dir():
         raise ImageError(f"the output of several photos must be a folder. Received: {output}")
     jobs = []
     for file in files:
@@ -76,9 +76,9 @@ def check_job(job: Job) -> None:
 def _files(photo: Path) -> list[Path]:
     if not photo.is_dir():
         return [photo]
-    files = sorted(f for f in photo.iterdir() if f.suffix.lower() in PHOTO_SUFFIXES)
+    files = sorted(f for f in photo.iterdir() if is_photo_name(f))
     if not files:
-        suffixes = ", ".join(sorted(PHOTO_SUFFIXES))
+        suffixes = ", ".join(sorted(READABLE_SUFFIXES))
         raise ImageError(f"folder {photo} must hold photos ({suffixes}). Received: none")
     return files
 
@@ -86,7 +86,7 @@ def _files(photo: Path) -> list[Path]:
 def _masks_by_stem(folder: Path) -> dict[str, list[Path]]:
     masks: dict[str, list[Path]] = {}
     for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in PHOTO_SUFFIXES:
+        if is_photo_name(file):
             masks.setdefault(file.stem, []).append(file)
     return masks
 
@@ -102,4 +102,4 @@ def _only(masks: dict[str, list[Path]], photo: Path, folder: Path | None) -> Pat
 
 
 def _output_name(photo: Path) -> str:
-    return photo.name if photo.suffix.lower() in OUTPUT_FORMATS else f"{photo.stem}.png"
+    return photo.name if photo.suffix.lower() in WRITABLE else f"{photo.stem}.png"

@@ -10,16 +10,18 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlg_tf.errors import ConfigError, ImageError
-from cnnlg_tf.inference.painting import WORKING_SIDE, Network, paint, to_unit
-from cnnlg_tf.inference.photo_io import (
+from cnnlg_tf.inference.painting import WORKING_SIDE, Network, paint
+from cnnlg_tf.inference.windows import tile
+from cnnlg_tf.photos import (
     Photo,
     check_mask_size,
+    from_unit,
     output_format,
     read_mask,
     read_photo,
+    to_unit,
     write_photo,
 )
-from cnnlg_tf.inference.windows import tile
 
 SMALLEST = 16  # pixels; the network's smallest side
 OVERLAP = 32  # pixels; context of a window when damage is looked for
@@ -184,7 +186,7 @@ class Inpainter:
             written[name] = source.with_pixels(pixels)
         if result.uncertainty is not None:
             name = output.with_name(f"{output.stem}_uncertainty.png")
-            grey = np.rint(result.uncertainty * 65535).astype(np.uint16)
+            grey = from_unit(result.uncertainty, np.uint16)
             written[name] = Photo(np.repeat(grey[..., np.newaxis], 3, axis=-1), grey=True)
         for path, picture in written.items():
             write_photo(path, picture)

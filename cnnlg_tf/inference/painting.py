@@ -4,13 +4,13 @@ No TensorFlow: the client's command needs none.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import cv2
 import numpy as np
 
 from cnnlg_tf.inference import detail as full_detail
 from cnnlg_tf.inference.windows import Box, Window, any_pool, plan_windows, split_by_scale
+from cnnlg_tf.photos import from_unit, to_unit
 
 WORKING_SIDE = 512  # pixels; the widest window that the network is given
 THICKNESS = 64  # pixels, as in training; thicker holes are repaired at a lower resolution
@@ -101,16 +101,3 @@ def _paint_thick(
     np.clip(filled, 0.0, 1.0, out=filled)
     spread = np.clip(full_detail.enlarge(low_spread, scale), 0.0, 1.0)
     return filled[:height, :width], spread[:height, :width]
-
-
-def to_unit(pixels: np.ndarray) -> np.ndarray:
-    """Any photo type to float32 in [0, 1]."""
-    if np.issubdtype(pixels.dtype, np.integer):
-        return pixels.astype(np.float32) * np.float32(1.0 / np.iinfo(pixels.dtype).max)
-    return pixels.astype(np.float32)
-
-
-def from_unit(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    if np.issubdtype(dtype, np.integer):
-        return np.rint(values * np.float32(np.iinfo(dtype).max)).astype(dtype)
-    return values.astype(dtype)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from cnnlg_tf.errors import MaskError, ServingError
 from cnnlg_tf.inference.painting import Network, paint, plan
-from cnnlg_tf.inference.photo_io import output_format, read_mask, read_photo, write_photo
+from cnnlg_tf.photos import output_format, read_mask, read_photo, to_depth, write_photo
 from cnnlg_tf.serving.client.blocking import Client
 from cnnlg_tf.serving.client.metadata import Array
 
@@ -35,14 +35,13 @@ def request_repair(
             f"mask {mask_path} must be [height, width] like the image {pixels.shape[:2]}. "
             f"Received: mask.shape={mask.shape}"
         )
-    deep = pixels.dtype == np.uint16
-    eight_bit = (pixels / 257 + 0.5).astype(np.uint8) if deep else pixels
+    eight_bit = to_depth(pixels, np.uint8)
     if _one_step(mask):
         reply = client.repair_bytes(_png(eight_bit), _png(mask.astype(np.uint8) * 255))
         repaired = _decode(reply, pixels.shape)
     else:
         repaired = paint(eight_bit, mask, _network(client), 1.0, None)
-    repaired = repaired.astype(pixels.dtype) * (257 if deep else 1)
+    repaired = to_depth(repaired, pixels.dtype)
     write_photo(out, photo.with_pixels(np.where(mask[..., np.newaxis], repaired, pixels)))
 
 

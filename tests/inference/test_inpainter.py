@@ -11,7 +11,7 @@ from PIL import Image
 
 from cnnlg_tf.errors import ConfigError, ImageError, MaskError
 from cnnlg_tf.inference.inpainter import Inpainter
-from cnnlg_tf.inference.photo_io import read_photo
+from cnnlg_tf.photos import read_photo
 
 
 def rough(height: int, width: int, dtype: Any = np.uint8) -> np.ndarray:

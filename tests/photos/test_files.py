@@ -13,8 +13,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from cnnlg_tf.errors import ImageError, MaskError
-from cnnlg_tf.inference import photo_io
-from cnnlg_tf.inference.photo_io import Photo, read_mask, read_photo, write_photo
+from cnnlg_tf.photos import Metadata, Photo, read_mask, read_photo, write_photo
+from cnnlg_tf.photos.decode import upright as turn
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -36,11 +36,11 @@ def test_lossless_formats_return_every_pixel(
     write_photo(tmp_path / f"out{suffix}", source)
     back = read_photo(tmp_path / f"out{suffix}")
     assert np.array_equal(back.pixels, photo)
-    assert back.icc_profile == SRGB
+    assert back.metadata.icc_profile == SRGB
 
 
 def test_jpeg_is_close_and_full_colour(tmp_path: Path, photo: np.ndarray) -> None:
-    write_photo(tmp_path / "out.jpg", Photo(photo, icc_profile=SRGB))
+    write_photo(tmp_path / "out.jpg", Photo(photo, metadata=Metadata(SRGB)))
     with Image.open(tmp_path / "out.jpg") as image:
         assert image.info["icc_profile"] == SRGB
         assert image.layer[1][1:3] == (1, 1)  # type: ignore[attr-defined]
@@ -82,8 +82,7 @@ def test_16_bit_comes_back_exact(tmp_path: Path, channels: int, suffix: str) -> 
         np.repeat(layers, 3, -1) if channels < 3 else layers,
         alpha,
         grey=channels < 3,
-        icc_profile=SRGB,
-        exif=exif.tobytes(),
+        metadata=Metadata(SRGB, exif.tobytes()),
     )
     write_photo(tmp_path / f"out{suffix}", source)
     back = read_photo(tmp_path / f"out{suffix}")
@@ -91,7 +90,7 @@ def test_16_bit_comes_back_exact(tmp_path: Path, channels: int, suffix: str) -> 
     assert (back.alpha is None) == (alpha is None)
     if back.alpha is not None and alpha is not None:
         assert np.array_equal(back.alpha, alpha)
-    assert (back.grey, back.icc_profile) == (channels == 1, SRGB)
+    assert (back.grey, back.metadata.icc_profile) == (channels == 1, SRGB)
     with Image.open(tmp_path / f"out{suffix}") as image:
         image.load()
         assert image.getexif()[0x010F] == "Maker"
@@ -123,9 +122,9 @@ def test_alpha_is_left_out_of_jpeg_with_a_note(
 
 def test_grey_webp_drops_the_grey_profile(tmp_path: Path, photo: np.ndarray) -> None:
     grey = np.repeat(photo[..., :1], 3, -1)
-    write_photo(tmp_path / "out.webp", Photo(grey, grey=True, icc_profile=b"grey profile"))
+    write_photo(tmp_path / "out.webp", Photo(grey, grey=True, metadata=Metadata(b"grey profile")))
     back = read_photo(tmp_path / "out.webp")
-    assert back.icc_profile is None and np.array_equal(back.pixels, grey)
+    assert back.metadata.icc_profile is None and np.array_equal(back.pixels, grey)
 
 
 @pytest.mark.parametrize("profile", [None, b"broken"])
@@ -136,7 +135,7 @@ def test_cmyk_becomes_rgb(
     cmyk.save(tmp_path / "in.tiff", icc_profile=profile)
     source = read_photo(tmp_path / "in.tiff")
     assert np.array_equal(source.pixels, np.asarray(cmyk.convert("RGB")))
-    assert source.icc_profile is None
+    assert source.metadata.icc_profile is None
     assert ("colours may shift" in caplog.text) == (profile is not None)
 
 
@@ -144,7 +143,7 @@ def test_cmyk_becomes_rgb(
 def test_exif_rotation_is_applied_once(tmp_path: Path, photo: np.ndarray, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = orientation, "Maker"
-    upright = photo_io._upright(photo, {6: 8, 8: 6}.get(orientation, orientation))
+    upright = turn(photo, {6: 8, 8: 6}.get(orientation, orientation))
     save(tmp_path / "in.png", upright, exif=exif)
     source = read_photo(tmp_path / "in.png")
     assert np.array_equal(source.pixels, photo)
@@ -182,7 +181,7 @@ def test_damaged_exif_is_left_out(
 
     path = save(tmp_path / "in.png", photo)
     monkeypatch.setattr(Image.Image, "getexif", broken)
-    assert read_photo(path).exif is None
+    assert read_photo(path).metadata.exif is None
     assert "EXIF data" in caplog.text and "left out" in caplog.text
 
 

@@ -1,0 +1,94 @@
+"""Photos and masks as files: what they are called, and reading and writing them whole."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from cnnlg_tf.errors import CnnlgError, ImageError, MaskError
+from cnnlg_tf.files import atomic_path
+from cnnlg_tf.photos.decode import decode_photo
+from cnnlg_tf.photos.encode import Format, encode_photo
+from cnnlg_tf.photos.mask import decode_mask
+from cnnlg_tf.photos.photo import Photo
+
+WRITABLE: dict[str, Format] = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+READABLE_SUFFIXES = frozenset({*WRITABLE, ".bmp", ".gif", ".ppm", ".pgm", ".jp2"})
+
+logger = logging.getLogger("cnnlg_tf")
+
+
+def is_photo_name(path: Path) -> bool:
+    """Whether a name in a folder is a photo's: a readable suffix, and not hidden (`.x`, `._x`)."""
+    return path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith(".")
+
+
+def read_photo(path: str | Path) -> Photo:
+    """Read a photo; what of the file was not read is logged as a warning.
+
+    Raises:
+        ImageError: there is no such file, or decode_photo refuses what is in it.
+    """
+    photo = decode_photo(_read_bytes(Path(path), "photo", ImageError), str(path))
+    for note in photo.notes:
+        logger.warning("%s", note)
+    return photo
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """Read a mask: bool [height, width], True = missing; the module `mask` has the rule in words.
+
+    Raises:
+        MaskError: there is no such file, or decode_mask refuses what is in it.
+    """
+    return decode_mask(_read_bytes(Path(path), "mask", MaskError), str(path))
+
+
+def output_format(path: str | Path) -> Format:
+    """The format that a file name asks for.
+
+    Raises:
+        ImageError: the name ends in no known suffix, or a directory stands there.
+    """
+    path = Path(path)
+    known = ", ".join(WRITABLE)
+    if path.is_dir():
+        raise ImageError(f"the output must be a file name. Received: the directory {path}")
+    if path.suffix.lower() not in WRITABLE:
+        raise ImageError(f"the output's name must end in one of {known}. Received: {path.name}")
+    return WRITABLE[path.suffix.lower()]
+
+
+def write_photo(path: str | Path, photo: Photo, *, quality: int | None = None) -> None:
+    """Write a photo in the format of the name's suffix; the file appears whole or not at all.
+
+    Raises:
+        ImageError: the name has no known suffix, the format cannot hold the photo, or the file
+            cannot be written.
+    """
+    path = Path(path)
+    data = encode_photo(photo, output_format(path), quality=quality, name=str(path))
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:
+        raise ImageError(f"output {path} cannot be written: {error.strerror or error}") from error
+
+
+def _read_bytes(path: Path, noun: str, error_type: type[CnnlgError]) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise error_type(f"{noun} {path} does not exist") from error
+    except IsADirectoryError as error:
+        raise error_type(f"{noun} must be an image file. Received: the directory {path}") from error
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise error_type(f"{noun} {path} cannot be read: {reason}") from error
