@@ -20,13 +20,13 @@ import tensorflow as tf
 import cnnlg_tf
 from cnnlg_tf.config import MaskKind
 from cnnlg_tf.errors import ConfigError
-from cnnlg_tf.evaluation import metrics
 from cnnlg_tf.evaluation.cache import PeerCache
 from cnnlg_tf.evaluation.cases import MASK_KINDS, Case, CaseSet, Fit
-from cnnlg_tf.evaluation.lpips import MINIMUM_SIDE, Lpips
+from cnnlg_tf.evaluation.lpips import MINIMUM_SIDE
 from cnnlg_tf.evaluation.peers import PEERS, Peer, load_peers
 from cnnlg_tf.evaluation.report import write_report
 from cnnlg_tf.evaluation.results import OURS, Evaluation, Row, Shown
+from cnnlg_tf.evaluation.scoring import FfdTotals, Scored, Scorer
 from cnnlg_tf.inference.inpainter import Inpainter
 from cnnlg_tf.models.cnnlg import CNNLG
 
@@ -93,22 +93,24 @@ def evaluate(
     store = None if peer_cache is None else PeerCache(peer_cache)
     chosen = _evenly([path.relative_to(cases.root).as_posix() for path in cases.paths], pictures)
 
+    scorer = _scorer()
     rows: list[Row] = []
+    totals = FfdTotals()
     shown: list[Shown] = []
     for batch in _batches(cases, max(1, BATCH_PIXELS // size**2)):
         ours = repair(batch) if repair else [None] * len(batch)
         for case, own in zip(batch, ours, strict=True):
-            repairs: dict[str, Pixels] = {}
-            for peer in ready:
-                repairs[peer.name], scores = _peer_result(peer, case, store)
-                rows.append(_row(case, peer.name, scores))
+            found = {peer.name: _peer_result(peer, case, store, scorer) for peer in ready}
             if own is not None:
-                repairs[OURS], seconds = own
-                rows.append(_row(case, OURS, _scores(case, repairs[OURS], seconds)))
+                found[OURS] = scorer.score(case, *own)
+            totals.add_true(case.kind, scorer.true_moments(case))
+            for method, scored in found.items():
+                rows.append(_row(case, method, scored))
+                totals.add(case.kind, method, scored.moments)
             if case.photo in chosen:
-                shown.append(Shown(case, repairs))
+                shown.append(Shown(case, {method: each.repaired for method, each in found.items()}))
             if on_case:
-                on_case(len(rows) // max(1, len(repairs)), len(cases))
+                on_case(len(rows) // max(1, len(found)), len(cases))
 
     settings = {
         "model": label or _describe(model),
@@ -123,7 +125,7 @@ def evaluate(
     titles = {peer.name: peer.title for peer in ready}
     if repair:
         titles[OURS] = "CNNLG (ours)"
-    result = Evaluation(settings, titles, rows, cases.skipped, missing, shown)
+    result = Evaluation(settings, titles, rows, totals.distances(), cases.skipped, missing, shown)
     if out is not None:
         write_report(result, Path(out))
     return result
@@ -197,46 +199,29 @@ class _Batched:
 
 
 @cache
-def _lpips() -> Lpips:
-    return Lpips()
+def _scorer() -> Scorer:
+    return Scorer()
 
 
-def _scores(case: Case, repaired: Pixels, seconds: float) -> dict[str, float]:
-    image, reference = repaired / 255.0, case.image / 255.0
-    return {
-        "psnr": metrics.psnr(image, reference),
-        "hole_psnr": metrics.hole_psnr(image, reference, case.mask),
-        "ssim": metrics.ssim(image, reference),
-        "lpips": float(_lpips()(image[None], reference[None])[0]),
-        "seconds": seconds,
-        "known_exact": bool(np.array_equal(repaired[~case.mask], case.image[~case.mask])),
-    }
-
-
-def _peer_result(
-    peer: Peer, case: Case, store: PeerCache | None
-) -> tuple[Pixels, dict[str, float]]:
+def _peer_result(peer: Peer, case: Case, store: PeerCache | None, scorer: Scorer) -> Scored:
     if store is not None and (stored := store.load(peer, case)) is not None:
         return stored
     start = time.perf_counter()
     repaired = peer.repair(case.damaged, case.mask)
-    scores = _scores(case, repaired, time.perf_counter() - start)
+    scored = scorer.score(case, repaired, time.perf_counter() - start)
     if store is not None:
-        store.store(peer, case, repaired, scores)
-    return repaired, scores
+        store.store(peer, case, scored)
+    return scored
 
 
-def _row(case: Case, method: str, scores: dict[str, float]) -> Row:
-    known_exact = bool(scores["known_exact"])
-    numbers = {name: value for name, value in scores.items() if name != "known_exact"}
+def _row(case: Case, method: str, scored: Scored) -> Row:
     return Row(
-        case.photo,
-        case.kind,
-        case.hole_ratio,
-        case.texture,
-        method,
-        known_exact=known_exact,
-        **numbers,
+        photo=case.photo,
+        kind=case.kind,
+        hole_ratio=case.hole_ratio,
+        texture=case.texture,
+        method=method,
+        **vars(scored.scores),
     )
 
 

@@ -40,7 +40,7 @@ from cnnlg_tf.evaluation.experiment_report import (
 )
 from cnnlg_tf.evaluation.pictures import with_hole
 from cnnlg_tf.evaluation.results import OURS, Evaluation
-from cnnlg_tf.evaluation.summary import METRICS, by_kind
+from cnnlg_tf.evaluation.summary import by_kind
 from cnnlg_tf.files import atomic_path
 from cnnlg_tf.startup import start_tensorflow
 from cnnlg_tf.training.run import prepare_environment, train
@@ -227,9 +227,12 @@ def _cases(measure: MeasureConfig) -> CaseSet:
 
 def _averages(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     """Kind of mask -> metric -> mean, with the mean over the kinds as `all`."""
-    means = {kind: methods[OURS] for kind, methods in by_kind(evaluation.rows).items()}
+    found = by_kind(evaluation.rows, evaluation.ffd)
+    means = {kind: methods[OURS] for kind, methods in found.items()}
+    metrics = {metric for scores in means.values() for metric in scores}
     overall = {
-        metric: float(np.mean([scores[metric] for scores in means.values()])) for metric in METRICS
+        metric: float(np.mean([scores[metric] for scores in means.values() if metric in scores]))
+        for metric in metrics
     }
     return {**means, "all": overall}
 

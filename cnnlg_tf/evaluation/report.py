@@ -1,37 +1,36 @@
 """Write an evaluation as JSON, Markdown, picture grids and one self-contained HTML page."""
 
 import base64
-import html
 import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
-from importlib import resources
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from string import Template
 
 import numpy as np
 import numpy.typing as npt
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
+from rich.console import Group
 from rich.table import Table
 
 from cnnlg_tf.evaluation.pictures import columns, draw_grid
 from cnnlg_tf.evaluation.results import OURS, Evaluation, Shown
 from cnnlg_tf.evaluation.summary import (
-    LOWER_IS_BETTER,
-    METRICS,
+    DECIMALS,
+    FFD,
+    SHARPNESS,
     TITLES,
     Means,
     as_plain,
     by_kind,
     by_ratio,
     by_texture,
+    merit,
     say,
     verdicts,
 )
 from cnnlg_tf.files import atomic_path
-
-_DECIMALS = {"psnr": 2, "hole_psnr": 2, "ssim": 4, "lpips": 4, "seconds": 3}
 
 
 def write_report(evaluation: Evaluation, out: Path) -> None:
@@ -47,7 +46,7 @@ def write_report(evaluation: Evaluation, out: Path) -> None:
     ):
         with atomic_path(out / name) as path:
             path.write_text(text, encoding="utf-8")
-    for kind, shown in _by_kind(evaluation).items():
+    for kind, shown in _shown_by_kind(evaluation).items():
         with atomic_path(out / f"grid-{kind}.png") as path:
             draw_grid([columns(each, evaluation.titles) for each in shown]).save(path)
 
@@ -57,14 +56,14 @@ def as_json(evaluation: Evaluation) -> str:
     tree = {
         "settings": evaluation.settings,
         "titles": evaluation.titles,
-        "by_kind": as_plain(by_kind(evaluation.rows)),
+        "by_kind": as_plain(by_kind(evaluation.rows, evaluation.ffd)),
         "by_hole_ratio": as_plain(by_ratio(evaluation.rows)),
         "by_texture": as_plain(by_texture(evaluation.rows)),
         "skipped": evaluation.skipped,
         "missing": evaluation.missing,
         "rows": [asdict(row) for row in evaluation.rows],
     }
-    return json.dumps(tree, indent=1) + "\n"
+    return json.dumps(tree, indent=1, allow_nan=False) + "\n"
 
 
 def as_markdown(evaluation: Evaluation) -> str:
@@ -77,45 +76,65 @@ def as_markdown(evaluation: Evaluation) -> str:
         f"{settings['size']} px ({settings['fit']}), seed {settings['seed']}.",
         "",
     ]
-    for title, means in (
-        ("By kind of mask", by_kind(evaluation.rows)),
-        ("By the hole's share of the photo", by_ratio(evaluation.rows)),
-        ("By how busy the photo is", by_texture(evaluation.rows)),
-    ):
-        head = ["group", "method", *TITLES.values(), "photos"]
-        lines += [f"## {title}", "", "| " + " | ".join(head) + " |", "|---|---" + "|--:" * 6 + "|"]
-        for group, method, cells, count in _table(means, evaluation.titles):
-            texts = [f"**{text}**" if best else text for text, best in cells]
-            lines.append(f"| {group} | {method} | " + " | ".join(texts) + f" | {count} |")
+    for title, means in _tables(evaluation).items():
+        metrics = _measured(means)
+        head = ["group", "method", *(TITLES[metric] for metric in metrics), "photos"]
+        lines += [f"## {title}", "", "| " + " | ".join(head) + " |"]
+        lines.append("|---|---" + "|--:" * (len(metrics) + 1) + "|")
+        for line in _lines(means, evaluation.titles, metrics):
+            texts = [f"**{cell.text}**" if cell.best else cell.text for cell in line.cells]
+            lines.append(
+                f"| {line.group} | {line.method} | " + " | ".join(texts) + f" | {line.photos} |"
+            )
         lines.append("")
     lines += [*(f"- {line}" for line in conclusions(evaluation)), ""]
     return "\n".join(lines)
 
 
-def as_table(evaluation: Evaluation) -> Table:
-    """The scores by kind of mask, for a terminal."""
-    table = Table("hole", "method", title=f"{evaluation.settings['photo_count']} photos")
-    for title in TITLES.values():
-        table.add_column(title, justify="right")
-    last = ""
-    for group, method, cells, _ in _table(by_kind(evaluation.rows), evaluation.titles):
-        if last and group != last:
+def as_table(evaluation: Evaluation) -> Group:
+    """The scores by kind of mask, for a terminal: how close to the photos, then how like photos."""
+    means = by_kind(evaluation.rows, evaluation.ffd)
+    measured = _measured(means)
+    close = [metric for metric in measured if metric not in FFD + SHARPNESS]
+    real = [metric for metric in measured if metric in FFD + SHARPNESS]
+    photos = f"{evaluation.settings['photo_count']} photos"
+    return Group(
+        *(
+            _terminal_table(f"{photos}: {words}", means, evaluation.titles, metrics)
+            for words, metrics in (("how close", close), ("how like a photo", real))
+            if metrics
+        )
+    )
+
+
+def _terminal_table(
+    title: str, means: Means, titles: Mapping[str, str], metrics: list[str]
+) -> Table:
+    table = Table("hole", title=title)
+    table.add_column("method", no_wrap=True)
+    for metric in metrics:
+        table.add_column(TITLES[metric], justify="right")
+    for line in _lines(means, titles, metrics):
+        if line.first and table.row_count:
             table.add_section()
-        shown_group, last = ("" if group == last else group), group
-        texts = [f"[bold green]{text}[/]" if best else text for text, best in cells]
-        table.add_row(shown_group, method, *texts)
+        texts = [f"[bold green]{cell.text}[/]" if cell.best else cell.text for cell in line.cells]
+        table.add_row(line.group if line.first else "", line.method, *texts)
     return table
 
 
 def conclusions(evaluation: Evaluation) -> list[str]:
     """Sentences: ours against the best peer on each kind, changed pixels, what was left out."""
-    means = by_kind(evaluation.rows)
+    means = by_kind(evaluation.rows, evaluation.ffd)
     found = verdicts(means)
     lines = []
     for kind, each in found.items():
         words = ", ".join(say(verdict, evaluation.titles) for verdict in each)
         won = sum(verdict.wins for verdict in each)
-        lines.append(f"{kind}: ours is better on {won} of {len(each)}: {words}.")
+        sharp = [f"{means[kind][OURS][m]:.2f}" for m in SHARPNESS if m in means[kind][OURS]]
+        lines.append(
+            f"{kind}: ours is better on {won} of {len(each)}: {words}; "
+            f"sharpness {' / '.join(sharp)} of the photo's."
+        )
     if found:
         ratios = [v.ratio for each in found.values() for v in each if v.metric == "lpips"]
         lines.append(f"LPIPS over the best peer's, averaged over the kinds: {np.mean(ratios):.2f}.")
@@ -128,82 +147,106 @@ def conclusions(evaluation: Evaluation) -> list[str]:
 
 def as_html(evaluation: Evaluation) -> str:
     """One page with everything in it; it needs no other file and no network."""
-    source = resources.files("cnnlg_tf.evaluation") / "report.html"
     settings = {**evaluation.settings, **evaluation.settings["peers"]}
     settings["mask_kinds"] = ", ".join(settings["mask_kinds"])
     del settings["peers"]
-    return Template(source.read_text(encoding="utf-8")).substitute(
-        conclusions="".join(f"<li>{html.escape(line)}</li>" for line in conclusions(evaluation)),
-        by_kind=_html_table(by_kind(evaluation.rows), evaluation.titles),
-        by_ratio=_html_table(by_ratio(evaluation.rows), evaluation.titles),
-        by_texture=_html_table(by_texture(evaluation.rows), evaluation.titles),
-        pictures="".join(_html_pictures(evaluation)),
-        settings="".join(
-            f"<dt>{html.escape(str(key))}</dt><dd>{html.escape(str(value))}</dd>"
-            for key, value in settings.items()
-        ),
+    tables = [
+        (title, [TITLES[metric] for metric in metrics], _lines(means, evaluation.titles, metrics))
+        for title, means in _tables(evaluation).items()
+        for metrics in [_measured(means)]
+    ]
+    environment = Environment(
+        loader=PackageLoader("cnnlg_tf.evaluation", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(
+        conclusions=conclusions(evaluation),
+        tables=tables,
+        pictures={
+            kind: [(each.case.photo, _figures(evaluation, each)) for each in shown]
+            for kind, shown in _shown_by_kind(evaluation).items()
+        },
+        settings=settings,
     )
 
 
-def _table(
-    means: Means, titles: Mapping[str, str]
-) -> Iterator[tuple[str, str, list[tuple[str, bool]], int]]:
-    """Rows of a table: group, method's title, one (text, is best) a metric, number of photos."""
+@dataclass(frozen=True)
+class _Cell:
+    text: str
+    best: bool
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of a table. `first`: of its group; `ours`: of the model that is measured."""
+
+    group: str
+    method: str
+    cells: list[_Cell]
+    photos: int
+    first: bool
+    ours: bool
+
+
+def _tables(evaluation: Evaluation) -> dict[str, Means]:
+    return {
+        "By kind of mask": by_kind(evaluation.rows, evaluation.ffd),
+        "By the hole's share of the photo": by_ratio(evaluation.rows),
+        "By how busy the photo is": by_texture(evaluation.rows),
+    }
+
+
+def _measured(means: Means) -> list[str]:
+    """The metrics that any method has in any group, in the tables' order."""
+    found = {metric for methods in means.values() for m in methods.values() for metric in m}
+    return [metric for metric in TITLES if metric in found]
+
+
+def _lines(means: Means, titles: Mapping[str, str], metrics: list[str]) -> Iterator[_Line]:
     for group, methods in means.items():
         best = {
-            metric: (min if metric in LOWER_IS_BETTER else max)(m[metric] for m in methods.values())
-            for metric in METRICS
+            metric: max(merit(metric, m[metric]) for m in methods.values() if metric in m)
+            for metric in metrics
+            if any(metric in m for m in methods.values())
         }
-        for method, scores in methods.items():
+        for number, (method, scores) in enumerate(methods.items()):
             cells = [
-                (f"{scores[metric]:.{_DECIMALS[metric]}f}", scores[metric] == best[metric])
-                for metric in METRICS
-            ]
-            yield group, titles[method], cells, int(scores["photos"])
-
-
-def _html_table(means: Means, titles: Mapping[str, str]) -> str:
-    head = "".join(f"<th>{title}</th>" for title in ("hole", "method", *TITLES.values(), "photos"))
-    body = []
-    last = ""
-    for group, method, cells, count in _table(means, titles):
-        row = "".join(
-            f'<td class="number{" best" if best else ""}">{text}</td>' for text, best in cells
-        )
-        kinds = (["first"] if group != last else []) + (
-            ["ours"] if method == titles.get(OURS) else []
-        )
-        name = "" if group == last else html.escape(group)
-        body.append(
-            f'<tr class="{" ".join(kinds)}"><th>{name}</th><td>{html.escape(method)}</td>'
-            f'{row}<td class="number">{count}</td></tr>'
-        )
-        last = group
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-
-
-def _html_pictures(evaluation: Evaluation) -> Iterator[str]:
-    scores = {(row.photo, row.kind, row.method): row for row in evaluation.rows}
-    for kind, shown in _by_kind(evaluation).items():
-        yield f"<h3>{html.escape(kind)}</h3>"
-        for each in shown:
-            case = each.case
-            figures = []
-            notes = ["", f"{case.hole_ratio * 100:.0f} % missing"]
-            for method in evaluation.titles:
-                row = scores[case.photo, kind, method]
-                notes.append(f"{row.psnr:.2f} dB · LPIPS {row.lpips:.3f}")
-            pictures = columns(each, evaluation.titles)
-            for (title, pixels), note in zip(pictures.items(), notes, strict=True):
-                figures.append(
-                    f'<figure><img alt="{html.escape(case.photo)}: {html.escape(title)}" '
-                    f'src="{_data_uri(pixels)}"><figcaption><b>{html.escape(title)}</b> {note}'
-                    "</figcaption></figure>"
+                _Cell(
+                    f"{scores[metric]:.{DECIMALS.get(metric, 2)}f}",
+                    merit(metric, scores[metric]) == best[metric],
                 )
-            yield f'<h4>{html.escape(case.photo)}</h4><div class="row">{"".join(figures)}</div>'
+                if metric in scores
+                else _Cell("–", False)
+                for metric in metrics
+            ]
+            photos = int(scores["photos"])
+            yield _Line(group, titles[method], cells, photos, number == 0, method == OURS)
 
 
-def _by_kind(evaluation: Evaluation) -> dict[str, list[Shown]]:
+def _figures(evaluation: Evaluation, shown: Shown) -> list[tuple[str, str, str]]:
+    """Title, note and data URI of each picture of one case."""
+    case = shown.case
+    rows = {
+        row.method: row
+        for row in evaluation.rows
+        if (row.photo, row.kind) == (case.photo, case.kind)
+    }
+    notes = ["", f"{case.hole_ratio * 100:.0f} % missing"]
+    notes += [
+        f"{rows[method].psnr:.2f} dB · LPIPS {rows[method].lpips:.3f}"
+        for method in evaluation.titles
+    ]
+    pictures = columns(shown, evaluation.titles)
+    return [
+        (title, note, _data_uri(pixels))
+        for (title, pixels), note in zip(pictures.items(), notes, strict=True)
+    ]
+
+
+def _shown_by_kind(evaluation: Evaluation) -> dict[str, list[Shown]]:
     kinds: dict[str, list[Shown]] = {}
     for each in evaluation.shown:
         kinds.setdefault(each.case.kind, []).append(each)

@@ -47,6 +47,9 @@ def test_scores_every_method_on_every_case(root: Path) -> None:
     assert {row.method for row in found.rows} == {"telea", "ns", OURS}
     assert all(row.known_exact and 5 < row.psnr < 60 and row.lpips > 0 for row in found.rows)
     assert all(row.hole_psnr < row.psnr for row in found.rows)
+    assert set(found.ffd) == {"medium", "box"} and set(found.ffd["box"]) == {"telea", "ns", OURS}
+    assert all(value > 0 for value in found.ffd["box"][OURS][:2])
+    assert all(row.gradients[0].repaired > 0 and row.gradients[0].true > 0 for row in found.rows)
     assert seen == [(i, 6) for i in range(1, 7)]
 
 
@@ -63,6 +66,7 @@ def test_peers_come_from_the_cache(root: Path, tmp_path: Path) -> None:
     again = _run(root, peer_cache=tmp_path / "cache")
     peers = [[row for row in each.rows if row.method != OURS] for each in (first, again)]
     assert peers[0] == peers[1]  # the seconds too, so nothing was computed twice
+    np.testing.assert_equal(first.ffd, again.ffd)
 
 
 def test_peers_alone(root: Path) -> None:
@@ -106,10 +110,15 @@ def test_report(root: Path, tmp_path: Path) -> None:
     tree = json.loads((out / "evaluation.json").read_text())
     assert len(tree["rows"]) == 18
     assert tree["by_kind"]["verdicts"]["box"][0]["metric"] == "psnr"
+    assert {"ffd_4", "sharpness_8"} <= set(tree["by_kind"]["means"]["box"]["telea"])
+    assert len(tree["rows"][0]["gradients"]) == 3
     assert tree["settings"]["photo_count"] == 3
     text = (out / "evaluation.md").read_text()
     assert re.search(r"\| box \| CNNLG \(ours\) \| .* \| 3 \|", text)
-    assert re.search(r"- box: ours is better on \d of 4: PSNR [+-]", text)
+    assert re.search(
+        r"- box: ours is better on \d of \d: PSNR [+-].*FFD 1/8 .*; sharpness \d", text
+    )
+    assert "| FFD 1/4 | FFD 1/8 |" in text and "| sharp to 8 px |" in text
     assert "Photo <small>.png was left out" in text
     with Image.open(out / "grid-box.png") as grid:
         assert grid.size == (5 * 44 + 4, 22 + 2 * 44)
@@ -121,6 +130,10 @@ def test_report(root: Path, tmp_path: Path) -> None:
     assert len(images.sources) == 2 * 2 * 5
     assert all(source.startswith("data:image/jpeg;base64,") for source in images.sources)
     assert "http" not in page
+    assert "<th>FFD 1/4</th>" in page and page.count("<table>") == 3
+    kinds, ratios, textures = (part.count('<tr class="first') for part in page.split("<h2>By")[1:])
+    assert kinds == 2 and ratios >= 1 and textures == 3
+    assert page.count('ours"><th>') == kinds + ratios + textures
 
 
 class _Images(HTMLParser):
@@ -153,7 +166,7 @@ def test_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     options = ["evaluate", "--photos", str(root), "--size", "40", "-o", str(out)]
     result = CliRunner().invoke(main, [*options, "--masks", "box", "--peers", "telea, ns"])
     assert result.exit_code == 0, result.output
-    assert "CNNLG (ours)" in result.output and "box: ours is better on" in result.output
+    assert result.output.count("CNNLG (ours)") == 2 and "box: ours is better on" in result.output
     assert json.loads((out / "evaluation.json").read_text())["settings"]["model"] == "shipped model"
     result = CliRunner().invoke(main, [*options, "--peers-only", "some-model"])
     assert result.exit_code == 2 and "--peers-only measures no model" in result.output
