@@ -20,6 +20,10 @@ class MaskError(CnnlgError):
     """A mask cannot be read or does not belong to its photo."""
 
 
+class CancelledError(CnnlgError):
+    """Whoever asked for a repair said that it is no longer wanted."""
+
+
 class DataError(CnnlgError):
     """A data set is empty or none of its images can be read."""
 

@@ -41,12 +41,10 @@ def inpaint(
     if blind == (mask is not None):
         raise click.UsageError("give either --mask MASK or --blind")
     from cnnlg_tf.inference.batch import check_job, plan_jobs
-    from cnnlg_tf.startup import start_tensorflow
 
     jobs = plan_jobs(photos, mask, out)
     if len(jobs) == 1:  # bad input is told at once, not after TensorFlow's start
         check_job(jobs[0])
-    start_tensorflow()
     from cnnlg_tf.inference.inpainter import Inpainter
 
     inpainter = Inpainter(model)
@@ -81,12 +79,13 @@ def request(
     photo: str, mask: str, out: str, server: str | None, rest: bool, model_name: str, timeout: float
 ) -> None:
     """Have a server repair PHOTO. Needs no TensorFlow on this side."""
+    from cnnlg_tf.inference.inpainter import Inpainter
     from cnnlg_tf.serving import Client
-    from cnnlg_tf.serving.client.request import request_repair
+    from cnnlg_tf.serving.client.network import ServerNetwork
 
     server = server or ("localhost:8501" if rest else "localhost:8500")
     if rest and "://" not in server:
         server = f"http://{server}"
     with Client(server, model=model_name, timeout=timeout) as client:
-        request_repair(client, photo, mask, out)
+        Inpainter(ServerNetwork(client)).repair_file(photo, mask, out)
     click.echo(f"wrote {out}")

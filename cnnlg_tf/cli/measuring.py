@@ -54,7 +54,7 @@ def evaluate(
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("cases")
         evaluation = run(
-            None if peers_only else cnnlg_tf.load(model),
+            None if peers_only else cnnlg_tf.open_network(model),
             mask_kinds=split(masks),
             peers=split(peers),
             label=model or (None if peers_only else "shipped model"),

@@ -1,23 +1,19 @@
 """Measure a model side by side with classical methods on a folder of photos.
 
 Each photo gets one seeded mask of each kind; every method gets the photo with its hole black and is
-scored on the 8-bit picture that it would save. CNNLG repairs as `Inpainter` does, thick holes of
-larger photos at a lower resolution first.
+scored on the 8-bit picture that it would save. The model repairs as `Inpainter` does.
 """
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
-import cnnlg_tf
 from cnnlg_tf.config import MaskKind
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.evaluation.cache import PeerCache
@@ -28,23 +24,16 @@ from cnnlg_tf.evaluation.report import write_report
 from cnnlg_tf.evaluation.results import OURS, Evaluation, Row, Shown
 from cnnlg_tf.evaluation.scoring import FfdTotals, Scored, Scorer
 from cnnlg_tf.inference.inpainter import Inpainter
-from cnnlg_tf.models.cnnlg import CNNLG
 
-BATCH_PIXELS = 8 * 256**2
-"""Pixels that the model repairs at once: attention takes memory with the square of a photo's."""
+if TYPE_CHECKING:
+    from cnnlg_tf.inference.network import Network
+    from cnnlg_tf.models.cnnlg import CNNLG
 
 Pixels = npt.NDArray[np.uint8]
 
 
-class RepairModel(Protocol):
-    """What is measured: a CNNLG, through the `Inpainter`, or anything with its `repair`."""
-
-    def repair(self, image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """[b, h, w, 3] and [b, h, w, 1] in; the repaired photos and their uncertainty out."""
-
-
 def evaluate(
-    model: RepairModel | str | Path | None,
+    model: "Network | CNNLG | str | Path | None",
     photos_root: str | Path,
     *,
     mask_kinds: Sequence[MaskKind] = MASK_KINDS,
@@ -62,7 +51,7 @@ def evaluate(
     """Score a model and its peers; with `out`, write the report there.
 
     Args:
-        model: a model, a checkpoint folder, or None to measure the peers only.
+        model: what `open_network` takes, or None to measure the peers only.
         photos_root: folder of photos.
         mask_kinds: thin, medium, wide, box, border.
         size: side in pixels of the square that is repaired; see `fit` for photos that are smaller.
@@ -89,7 +78,7 @@ def evaluate(
         _make_folder(Path(out))
     ready, missing = load_peers(peers)
     cases = CaseSet(Path(photos_root), mask_kinds, size, limit, seed, fit)
-    repair = None if model is None else _repairer(model)
+    repair = None if model is None else _Ours(model)
     store = None if peer_cache is None else PeerCache(peer_cache)
     chosen = _evenly([path.relative_to(cases.root).as_posix() for path in cases.paths], pictures)
 
@@ -97,20 +86,18 @@ def evaluate(
     rows: list[Row] = []
     totals = FfdTotals()
     shown: list[Shown] = []
-    for batch in _batches(cases, max(1, BATCH_PIXELS // size**2)):
-        ours = repair(batch) if repair else [None] * len(batch)
-        for case, own in zip(batch, ours, strict=True):
-            found = {peer.name: _peer_result(peer, case, store, scorer) for peer in ready}
-            if own is not None:
-                found[OURS] = scorer.score(case, *own)
-            totals.add_true(case.kind, scorer.true_moments(case))
-            for method, scored in found.items():
-                rows.append(_row(case, method, scored))
-                totals.add(case.kind, method, scored.moments)
-            if case.photo in chosen:
-                shown.append(Shown(case, {method: each.repaired for method, each in found.items()}))
-            if on_case:
-                on_case(len(rows) // max(1, len(found)), len(cases))
+    for case in cases:
+        found = {peer.name: _peer_result(peer, case, store, scorer) for peer in ready}
+        if repair is not None:
+            found[OURS] = scorer.score(case, *repair(case))
+        totals.add_true(case.kind, scorer.true_moments(case))
+        for method, scored in found.items():
+            rows.append(_row(case, method, scored))
+            totals.add(case.kind, method, scored.moments)
+        if case.photo in chosen:
+            shown.append(Shown(case, {method: each.repaired for method, each in found.items()}))
+        if on_case:
+            on_case(len(rows) // max(1, len(found)), len(cases))
 
     settings = {
         "model": label or _describe(model),
@@ -139,63 +126,20 @@ def _make_folder(out: Path) -> None:
         raise ConfigError(f"out must be a folder that can be made: {error}") from error
 
 
-_Repairs = Callable[[Sequence[Case]], list[tuple[Pixels, float]]]
+class _Ours:
+    """Repairs as users do, and tells the seconds."""
 
-
-def _repairer(model: RepairModel | str | Path) -> _Repairs:
-    """What gives a batch's 8-bit pictures and the seconds for each."""
-    loaded = cnnlg_tf.load(model) if isinstance(model, str | Path) else model
-    return _PhotoByPhoto(loaded) if isinstance(loaded, CNNLG) else _Batched(loaded)
-
-
-class _PhotoByPhoto:
-    """Repairs as users do."""
-
-    def __init__(self, model: CNNLG) -> None:
+    def __init__(self, model: "Network | CNNLG | str | Path") -> None:
         self._inpainter = Inpainter(model)
         self._warm = False
 
-    def __call__(self, batch: Sequence[Case]) -> list[tuple[Pixels, float]]:
+    def __call__(self, case: Case) -> tuple[Pixels, float]:
         if not self._warm:  # tracing is no part of the seconds
-            self._repaired(batch[0])
+            self._inpainter.repair(case.damaged, case.mask)
             self._warm = True
-        return [self._repaired(case) for case in batch]
-
-    def _repaired(self, case: Case) -> tuple[Pixels, float]:
         start = time.perf_counter()
         photo: Pixels = self._inpainter.repair(case.damaged, case.mask).photo
         return photo, time.perf_counter() - start
-
-
-class _Batched:
-    """Runs a model in batches as one graph."""
-
-    def __init__(self, model: RepairModel) -> None:
-        def repair(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-            return model.repair(image, mask)[0]
-
-        self._graph = tf.function(
-            repair,
-            input_signature=(
-                tf.TensorSpec([None, None, None, 3], tf.float32),
-                tf.TensorSpec([None, None, None, 1], tf.float32),
-            ),
-        )
-        self._warm = False
-
-    def __call__(self, batch: Sequence[Case]) -> list[tuple[Pixels, float]]:
-        image = tf.constant(
-            np.stack([case.damaged for case in batch]) / np.float32(255), tf.float32
-        )
-        mask = tf.constant(np.stack([case.mask for case in batch])[..., None], tf.float32)
-        if not self._warm:  # tracing is no part of the seconds
-            self._graph(image, mask)
-            self._warm = True
-        start = time.perf_counter()
-        repaired = self._graph(image, mask).numpy()
-        seconds = (time.perf_counter() - start) / len(batch)
-        pictures = np.rint(np.clip(repaired, 0, 1) * 255).astype(np.uint8)
-        return [(picture, seconds) for picture in pictures]
 
 
 @cache
@@ -225,19 +169,13 @@ def _row(case: Case, method: str, scored: Scored) -> Row:
     )
 
 
-def _batches(cases: CaseSet, count: int) -> Iterator[list[Case]]:
-    stream = iter(cases)
-    while batch := list(islice(stream, count)):
-        yield batch
-
-
 def _evenly(names: Sequence[str], count: int) -> set[str]:
     """`count` of the names, evenly spread, the first among them."""
     step = max(1, math.ceil(len(names) / max(1, count)))
     return set(names[::step][:count])
 
 
-def _describe(model: RepairModel | str | Path | None) -> str:
+def _describe(model: "Network | CNNLG | str | Path | None") -> str:
     if model is None:
         return "none: peers only"
     return str(model) if isinstance(model, str | Path) else type(model).__name__

@@ -85,12 +85,13 @@ class CNNLG(keras.Model):
         seed: tf.Tensor,
         temperature: tf.Tensor | float = 1.0,
         detail: tf.Tensor | float = 1.0,
+        reference: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """A repair of a drawn latent map: the same seed (int32 [2]) gives the same repair.
 
         `temperature` scales the standard deviation of the latent; 0 gives `repair`.
         """
-        return self._repair(image, mask, seed, temperature, detail, None)[0]
+        return self._repair(image, mask, seed, temperature, detail, reference)[0]
 
     def find_damage(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Find what needs repair in a photo with visible damage.
@@ -144,6 +145,7 @@ class CNNLG(keras.Model):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         shape = tf.shape(image)
         hole = tf.cast(mask > 0.5, tf.float32)
+        image = tf.where(hole > 0.5, 0.0, image)  # NaN, say
         decoded = self._decode(
             2.0 * pad_to_multiple(image, MULTIPLE) - 1.0,
             pad_to_multiple(hole, MULTIPLE),

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
@@ -19,15 +18,7 @@ from cnnlg_tf.evaluation.evaluate import evaluate
 from cnnlg_tf.evaluation.results import OURS, Evaluation
 from cnnlg_tf.inference.inpainter import Inpainter
 from cnnlg_tf.models.cnnlg import CNNLG
-
-
-class _Grey:
-    """Fills holes with the mean of the known pixels."""
-
-    def repair(self, image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        known = 1 - mask
-        mean = tf.reduce_sum(image * known, [1, 2], True) / tf.reduce_sum(known, [1, 2], True)
-        return image * known + mean * mask, mask
+from tests.networks import MeanFill
 
 
 @pytest.fixture
@@ -37,7 +28,7 @@ def root(photo_folder: Callable[..., Path]) -> Path:
 
 def _run(root: Path, out: Path | None = None, **options: object) -> Evaluation:
     arguments = {"mask_kinds": ("medium", "box"), "size": 40, "peers": ("telea", "ns")}
-    return evaluate(_Grey(), root, out=out, **{**arguments, **options})  # type: ignore[arg-type]
+    return evaluate(MeanFill(), root, out=out, **{**arguments, **options})  # type: ignore[arg-type]
 
 
 def test_scores_every_method_on_every_case(root: Path) -> None:
@@ -86,12 +77,9 @@ def test_a_network_is_measured_as_the_inpainter_repairs(
     assert np.array_equal(shown.repairs[OURS], expected)
 
 
-def test_changed_known_pixels_are_told(root: Path) -> None:
-    class Shifted(_Grey):
-        def repair(self, image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return image + 0.1, mask
-
-    found = evaluate(Shifted(), root, mask_kinds=("box",), size=40, peers=(), limit=1)
+def test_changed_known_pixels_are_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cv2.inpaint", lambda image, *_: image // 2)
+    found = evaluate(None, root, mask_kinds=("box",), size=40, peers=("telea",), limit=1)
     assert not found.rows[0].known_exact
 
 
@@ -161,7 +149,7 @@ def test_errors(root: Path, tmp_path: Path) -> None:
 
 
 def test_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(vars(cnnlg_tf), "load", lambda path: _Grey())
+    monkeypatch.setitem(vars(cnnlg_tf), "open_network", lambda path: MeanFill())
     out = tmp_path / "out"
     options = ["evaluate", "--photos", str(root), "--size", "40", "-o", str(out)]
     result = CliRunner().invoke(main, [*options, "--masks", "box", "--peers", "telea, ns"])

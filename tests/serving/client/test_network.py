@@ -1,3 +1,5 @@
+"""A photo repaired by a server: file to file, by the command and in Python."""
+
 from pathlib import Path
 from typing import Any
 
@@ -7,21 +9,12 @@ from click.testing import CliRunner
 from PIL import Image
 
 from cnnlg_tf.cli import main
-from cnnlg_tf.errors import ImageError, MaskError, ServingError
+from cnnlg_tf.errors import ConfigError, ImageError, MaskError
 from cnnlg_tf.inference.inpainter import Inpainter
 from cnnlg_tf.serving import Client
 from cnnlg_tf.serving.client.arrays import Repair
-from cnnlg_tf.serving.client.request import request_repair
-
-
-class Answering:
-    """A client that gets one reply, whatever it sends."""
-
-    def __init__(self, reply: bytes) -> None:
-        self.reply = reply
-
-    def repair_bytes(self, photo: bytes, mask: bytes) -> bytes:
-        return self.reply
+from cnnlg_tf.serving.client.metadata import Metadata, Signature
+from cnnlg_tf.serving.client.network import ServerNetwork
 
 
 class Local:
@@ -29,7 +22,11 @@ class Local:
 
     def __init__(self, model: Any) -> None:
         self.model = model
+        self.signatures = {"serving_default": Signature({}, {})}
         self.shapes: list[tuple[int, ...]] = []
+
+    def metadata(self) -> Metadata:
+        return Metadata("cnnlg", 1, self.signatures)
 
     def repair(self, image: np.ndarray, mask: np.ndarray) -> Repair:
         self.shapes.append(mask.shape)
@@ -76,7 +73,7 @@ def test_command_errors_leave_no_file(
     assert "Error: " in result.output and "NOT_FOUND: Servable not found" in result.output
     result = run(*arguments, f"localhost:{unused_port}", "--timeout", 0.3)
     assert result.exit_code == 1
-    assert "UNAVAILABLE" in result.output
+    assert "UNAVAILABLE" in result.output or "DEADLINE_EXCEEDED" in result.output
     assert run(photo_path, "-o", out).exit_code == 2
     assert list(photo_path.parent.glob("*out*")) == []
 
@@ -87,19 +84,23 @@ def client(grpc_model: Any) -> Any:
         yield client
 
 
-def test_16_bit_pixels_outside_the_hole_stay_16_bit(
+def test_16_bit_photos_stay_16_bit(
     client: Client, tmp_path: Path, mask_path: Path, mask: np.ndarray
 ) -> None:
     deep = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64) * 21
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    request_repair(client, tmp_path / "deep.png", mask_path, tmp_path / "out.png")
-    np.testing.assert_array_equal(pixels(tmp_path / "out.png"), np.where(mask > 0, 128 * 257, deep))
+    Inpainter(ServerNetwork(client)).repair_file(
+        tmp_path / "deep.png", mask_path, tmp_path / "out.png"
+    )
+    np.testing.assert_array_equal(pixels(tmp_path / "out.png"), np.where(mask > 0, 32768, deep))
 
 
 def test_alpha_stays(client: Client, tmp_path: Path, photo: np.ndarray, mask_path: Path) -> None:
     alpha = np.full((48, 64, 1), 77, np.uint8)
     Image.fromarray(np.concatenate([photo, alpha], -1)).save(tmp_path / "alpha.png")
-    request_repair(client, tmp_path / "alpha.png", mask_path, tmp_path / "out.png")
+    Inpainter(ServerNetwork(client)).repair_file(
+        tmp_path / "alpha.png", mask_path, tmp_path / "out.png"
+    )
     np.testing.assert_array_equal(pixels(tmp_path / "out.png")[..., 3:], alpha)
 
 
@@ -121,7 +122,9 @@ def test_steps_are_those_of_a_local_repair(
     Image.fromarray(photo).save(tmp_path / "photo.png")
     Image.fromarray(mask).save(tmp_path / "mask.png")
     client: Any = Local(tiny_model)
-    request_repair(client, tmp_path / "photo.png", tmp_path / "mask.png", tmp_path / "out.png")
+    Inpainter(ServerNetwork(client)).repair_file(
+        tmp_path / "photo.png", tmp_path / "mask.png", tmp_path / "out.png"
+    )
     assert client.shapes == shapes
     local = Inpainter(tiny_model).repair(photo, mask).photo
     difference = np.abs(pixels(tmp_path / "out.png").astype(int) - local)
@@ -131,25 +134,40 @@ def test_steps_are_those_of_a_local_repair(
 def test_mask_of_another_size(client: Client, tmp_path: Path, photo_path: Path) -> None:
     Image.new("L", (10, 10)).save(tmp_path / "small.png")
     with pytest.raises(
-        MaskError, match=r"like the image \(48, 64\). Received: mask.shape=\(10, 10\)"
+        MaskError, match=r"like the photo \(48, 64\). Received: mask.shape=\(10, 10\)"
     ):
-        request_repair(client, photo_path, tmp_path / "small.png", tmp_path / "out.png")
+        Inpainter(ServerNetwork(client)).repair_file(
+            photo_path, tmp_path / "small.png", tmp_path / "out.png"
+        )
 
 
 def test_output_name_is_checked_before_anything_is_sent(
     client: Client, grpc_model: Any, photo_path: Path, mask_path: Path
 ) -> None:
     with pytest.raises(ImageError, match="must end in one of"):
-        request_repair(client, photo_path, mask_path, "out.doc")
-    assert grpc_model.calls == []
+        Inpainter(ServerNetwork(client)).repair_file(photo_path, mask_path, "out.doc")
+    assert grpc_model.calls == ["GetModelMetadata"]
 
 
-def test_replies_that_are_no_repair(tmp_path: Path, photo_path: Path, mask_path: Path) -> None:
-    out = tmp_path / "out.png"
-    with pytest.raises(ServingError, match="must be a PNG. Received: b'text'"):
-        request_repair(Answering(b"text"), photo_path, mask_path, out)
-    Image.new("RGB", (5, 6)).save(tmp_path / "small.png")
-    reply = Answering((tmp_path / "small.png").read_bytes())
-    with pytest.raises(ServingError, match=r"shape \(48, 64, 3\). Received: \(6, 5, 3\)"):
-        request_repair(reply, photo_path, mask_path, out)
-    assert not out.exists()
+def test_samples_and_damage_are_the_server_s(
+    client: Client, photo: np.ndarray, mask: np.ndarray
+) -> None:
+    inpainter = Inpainter(ServerNetwork(client))
+    (sample,) = inpainter.repair(photo, mask, samples=1, seed=3).samples
+    filled = sample[mask > 0] / 255 * 16
+    assert np.allclose(filled, np.rint(filled[0, 0]), atol=0.1)  # the server fills by the seed
+    found = inpainter.find_damage(photo)
+    assert np.array_equal(found, (photo / 255).mean(-1) > 0.5)
+
+
+def test_what_the_server_does_not_serve_is_told(
+    tiny_model: Any, photo: np.ndarray, mask: np.ndarray
+) -> None:
+    client: Any = Local(tiny_model)
+    inpainter = Inpainter(ServerNetwork(client))
+    for options, what in (({"detail": 0.5}, "detail than 1"), ({"samples": 1}, "samples")):
+        with pytest.raises(ConfigError, match=f"{what} must be among what the network can do"):
+            inpainter.repair(photo, mask, **options)
+    with pytest.raises(ConfigError, match="finding damage .* which can do none of them"):
+        inpainter.repair(photo)
+    assert client.shapes == []
