@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 def start_tensorflow() -> None:
@@ -21,6 +21,15 @@ def start_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+
+
+def use_threads(threads: int) -> None:
+    """Limit TensorFlow's threads, 0 = all cores; without effect once it runs."""
+    import tensorflow as tf
+
+    with suppress(RuntimeError):  # "cannot be modified after initialization"
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 @contextmanager

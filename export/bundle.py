@@ -5,29 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cnnlg_tf.errors import CnnlgError, ExportError, MissingExtraError
-from cnnlg_tf.export import parity_report
-from cnnlg_tf.export.tensorrt_engine import Builder, ClassicOptions, Profile
+from cnnlg_tf.export import formats, parity_report
+from cnnlg_tf.export.source import Source
+from cnnlg_tf.export.tensorrt_engine import PRECISIONS, Builder, ClassicOptions, Profile
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
-
-FORMATS = ("saved_model", "onnx", "tensorrt", "litert", "openvino")
-EVERYTHING = (
-    ("saved_model", "fp32"),
-    ("onnx", "fp32"),
-    ("onnx", "fp16"),
-    ("onnx", "int8"),
-    ("litert", "fp32"),
-    ("litert", "fp16"),
-    ("litert", "int8"),
-    ("openvino", "fp32"),
-    ("openvino", "fp16"),
-    ("tensorrt", "fp32"),
-    ("tensorrt", "fp16"),
-)
 
 
 @dataclass
@@ -83,12 +67,12 @@ def _parse_shape(text: str) -> tuple[int, int, int]:
 
 
 class Exporter:
-    """Exports one model, doing once what several formats share: freezing, conversion, calibration photos."""
+    """Exports one model; what several formats start from is made once."""
 
     def __init__(self, model: "CNNLG", options: Options | None = None) -> None:
         self.model = model
         self.options = options or Options()
-        self._cache: dict[str, Any] = {}
+        self._source = Source(model, self.options.photos)
 
     def export(self, format: str, path: Path, precision: str | None = None) -> Path:
         """Make one export at `path` and return its folder; for a SavedModel that is the version's.
@@ -97,48 +81,26 @@ class Exporter:
             ExportError: an unknown format or precision, a missed bar, a builder that cannot work here.
             MissingExtraError: the format's packages are not installed.
         """
-        if format not in FORMATS:
-            raise ExportError(f"format must be one of {', '.join(FORMATS)}. Received: {format!r}")
-        precision = precision or ("fp16" if format == "tensorrt" else "fp32")
-        options = self.options
-        if format == "saved_model":
-            from cnnlg_tf.export.saved_model import export_saved_model
-
-            if precision != "fp32":
-                raise ExportError(f"a SavedModel's precision must be fp32. Received: {precision!r}")
-            return export_saved_model(self.model, path, version=options.version)
-        common: dict[str, Any] = {"precision": precision, "allow_loss": options.allow_loss}
-        if format == "litert":
-            from cnnlg_tf.export.litert_model import export_litert
-
-            return export_litert(self.model, path, frozen=self._frozen(), **common)
-        if format == "openvino":
-            from cnnlg_tf.export.openvino_model import export_openvino
-
-            return export_openvino(self.model, path, proto=self._onnx(), **common)
-        common |= {"calibration": self._calibration() if precision == "int8" else None}
-        if format == "onnx":
-            from cnnlg_tf.export.onnx_model import export_onnx
-
-            return export_onnx(self.model, path, proto=self._onnx(), **common)
-        from cnnlg_tf.export.tensorrt_engine import check_builder, export_tensorrt
-
-        check_builder(options.builder)
-        return export_tensorrt(
+        chosen = formats.find(format)
+        return chosen.export(
             self.model,
             path,
-            builder=options.builder,
-            profile=options.profile,
-            capabilities=options.capabilities,
-            classic=options.classic,
-            proto=self._onnx(),
-            **common,
+            precision=chosen.choose(precision),
+            allow_loss=self.options.allow_loss,
+            source=self._source,
+            **{name: getattr(self.options, name) for name in chosen.options},
         )
+
+    def everything(self) -> list[tuple[str, str]]:
+        """All (format, precision) that can be asked for: TensorRT's depend on the builder."""
+        able = {name: made.precisions for name, made in formats.FORMATS.items()}
+        able["tensorrt"] = PRECISIONS[self.options.builder]
+        return [(name, precision) for name, precisions in able.items() for precision in precisions]
 
     def export_all(
         self, out: Path, tell: Callable[[str], object] = lambda line: None
     ) -> tuple[list[Path], dict[str, str]]:
-        """Make everything in EVERYTHING under `out`, each in a folder of its own, and the parity report.
+        """Make `everything` under `out`, each in a folder of its own, and the parity report.
 
         Returns:
             (folders made, why others were skipped by name).
@@ -150,7 +112,7 @@ class Exporter:
         made: list[Path] = []
         skipped: dict[str, str] = {}
         failed: dict[str, str] = {}
-        for format, precision in EVERYTHING:
+        for format, precision in self.everything():
             name = format if format == "saved_model" else f"{format}-{precision}"
             try:
                 made.append(self.export(format, out / name, precision))
@@ -174,27 +136,3 @@ class Exporter:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
             raise ExportError(f"not every export is as it should be: {reasons}")
         return made, skipped
-
-    def _frozen(self) -> Any:
-        from cnnlg_tf.export.frozen import freeze
-
-        return self._once("frozen", lambda: freeze(self.model))
-
-    def _onnx(self) -> Any:
-        from cnnlg_tf.export.onnx_model import to_onnx
-
-        return self._once("onnx", lambda: to_onnx(self.model, self._frozen()))
-
-    def _calibration(self) -> list[np.ndarray]:
-        def read() -> list[np.ndarray]:
-            count = parity_report.PHOTOS
-            photos = parity_report.read_photos(self.options.photos, count, skip=count)
-            return [parity_report.resize(photo, 192, 256) for photo in photos]
-
-        photos: list[np.ndarray] = self._once("calibration", read)
-        return photos
-
-    def _once(self, key: str, make: Callable[[], Any]) -> Any:
-        if key not in self._cache:
-            self._cache[key] = make()
-        return self._cache[key]

@@ -1,6 +1,7 @@
 """LiteRT (TensorFlow Lite) for phones and small boards: built-in operators only, free batch, height and width."""
 
 import io
+import os
 import tempfile
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -8,21 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnlg_tf.errors import ArtefactError, ExportError
-from cnnlg_tf.export import manifest, parity
-from cnnlg_tf.export.frozen import FrozenGraph, freeze, import_function
+from cnnlg_tf.errors import ArtefactError
+from cnnlg_tf.export import parity
+from cnnlg_tf.export.formats import FORMATS
+from cnnlg_tf.export.frozen import FrozenGraph, import_function
 from cnnlg_tf.export.quantise import INTEGER_ARITHMETIC, INTEGER_WEIGHTS
 from cnnlg_tf.export.quiet import errors_only
 from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
+from cnnlg_tf.export.source import Source
+from cnnlg_tf.export.writing import prove, writing
 from cnnlg_tf.extras import require
-from cnnlg_tf.files import atomic_path
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
 FORMAT = "litert"
 FILE = "model.tflite"
-PRECISIONS = ("fp32", "fp16", "int8")
 
 
 def export_litert(
@@ -31,7 +33,7 @@ def export_litert(
     *,
     precision: str = "fp32",
     allow_loss: bool = False,
-    frozen: FrozenGraph | None = None,
+    source: Source | None = None,
 ) -> Path:
     """Write `path/model.tflite`, with the signature `serving_default`, and its manifest.
 
@@ -39,7 +41,7 @@ def export_litert(
         precision: fp32, fp16 (weights stored as float16) or int8 (`quantise` says which layers: int8 weights and
             activations quantised on the fly, int8 weights alone, or float16 weights).
         allow_loss: write the file even if its parity misses the bar.
-        frozen: what `freeze` gave for this model, when it is at hand.
+        source: what other exports of this model share.
 
     Returns:
         `path`.
@@ -48,48 +50,29 @@ def export_litert(
         MissingExtraError: the extra `litert` is not installed.
         ExportError: an unknown precision, the folder cannot be written, or its output is too far from the model's.
     """
-    if precision not in PRECISIONS:
-        raise ExportError(
-            f"precision must be one of {PRECISIONS} for LiteRT. Received: {precision!r}"
-        )
+    FORMATS[FORMAT].choose(precision)
     for module in ("ai_edge_litert", "ai_edge_quantizer"):
         require(module, "litert")
-    path = Path(path)
-    try:
-        with atomic_path(path) as folder:
-            folder.mkdir()
-            (folder / FILE).write_bytes(_convert(frozen or freeze(model), precision))
-            figures = parity.check(
-                model, load_runner(folder, verify=False), precision, allow_loss=allow_loss
-            )
-            manifest.write_manifest(
-                folder,
-                model,
-                format=FORMAT,
-                precision=precision,
-                signatures=[DEFAULT],
-                packages=("ai-edge-litert",),
-                parity=figures,
-            )
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error}") from error
-    return path
+    source = source or Source(model)
+    with writing(path) as folder:
+        (folder / FILE).write_bytes(_convert(source.frozen, precision))
+        packages = ("ai-edge-litert",)
+        prove(model, folder, FORMAT, precision, allow_loss=allow_loss, packages=packages)
+    return Path(path)
 
 
-def load_runner(
-    folder: str | Path, *, threads: int | None = None, verify: bool = True
-) -> parity.Runner:
+def load_runner(folder: Path, threads: int = 0) -> parity.Runner:
     """An export folder's model in LiteRT's interpreter, as a function of numpy arrays.
 
     Raises:
-        ArtefactError: the file is not that of the manifest, or the interpreter cannot load it.
+        ArtefactError: the interpreter cannot load it.
     """
     litert = require("ai_edge_litert.interpreter", "litert")
-    if verify:
-        manifest.verify(folder, format=FORMAT)
-    path = Path(folder) / FILE
+    path = folder / FILE
     try:
-        interpreter = litert.Interpreter(model_path=str(path), num_threads=threads)
+        interpreter = litert.Interpreter(
+            model_path=str(path), num_threads=threads or os.cpu_count() or 1
+        )
         runner = interpreter.get_signature_runner(DEFAULT)
     except (ValueError, RuntimeError) as error:
         raise ArtefactError(

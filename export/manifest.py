@@ -25,10 +25,10 @@ def write_manifest(
     *,
     format: str,
     precision: str,
-    signatures: list[str],
+    signatures: tuple[str, ...],
     packages: tuple[str, ...],
     **details: Any,
-) -> dict[str, Any]:
+) -> None:
     """Describe every file of `folder` and write manifest.json beside them, as the last file.
 
     Args:
@@ -60,7 +60,6 @@ def write_manifest(
         },
     }
     (folder / NAME).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    return manifest
 
 
 def verify(folder: str | Path, *, format: str | None = None) -> dict[str, Any]:

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnlg_tf.errors import ArtefactError, ExportError
-from cnnlg_tf.export import manifest, onnx_graph, operators, parity
-from cnnlg_tf.export.frozen import FrozenGraph, freeze
+from cnnlg_tf.errors import ArtefactError
+from cnnlg_tf.export import onnx_graph, operators, parity
+from cnnlg_tf.export.formats import FORMATS
+from cnnlg_tf.export.frozen import FrozenGraph
 from cnnlg_tf.export.quiet import errors_only
 from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
+from cnnlg_tf.export.source import Source
+from cnnlg_tf.export.writing import prove, writing
 from cnnlg_tf.extras import require
-from cnnlg_tf.files import atomic_path
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 FORMAT = "onnx"
 FILE = "model.onnx"
 OPSET = 17  # TensorRT from 8.6 (JetPack 6) on reads it, onnxruntime from 1.12 on
-PRECISIONS = ("fp32", "fp16", "int8")
 PACKAGES = ("onnx", "tf2onnx", "onnxruntime")
 
 
@@ -29,18 +30,16 @@ def export_onnx(
     path: str | Path,
     *,
     precision: str = "fp32",
-    calibration: list[np.ndarray] | None = None,
     allow_loss: bool = False,
-    proto: Any = None,
+    source: Source | None = None,
 ) -> Path:
     """Write `path/model.onnx` and its manifest.
 
     Args:
         precision: fp32, fp16 (weights and most arithmetic; inputs and results stay float32) or int8 (Q/DQ around the
             convolutions, calibrated).
-        calibration: photos for int8, float32 [height, width, 3] in [0, 1]; drawn pictures when None.
         allow_loss: write the file even if its parity misses the bar.
-        proto: what `to_onnx` gave for this model, when it is at hand.
+        source: what other exports of this model share, and the photos that calibrate int8.
 
     Returns:
         `path`.
@@ -50,72 +49,51 @@ def export_onnx(
         ExportError: an unknown precision, the folder cannot be written, the graph uses operators that TensorRT does not
             know, or its output is too far from the model's.
     """
-    path = Path(path)
-    try:
-        with atomic_path(path) as folder:
-            folder.mkdir()
-            figures = write_model(
-                model,
-                folder,
-                precision=precision,
-                calibration=calibration,
-                allow_loss=allow_loss,
-                proto=proto,
-            )
-            manifest.write_manifest(
-                folder,
-                model,
-                format=FORMAT,
-                precision=precision,
-                signatures=[DEFAULT],
-                packages=PACKAGES,
-                opset=OPSET,
-                parity=figures,
-            )
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error}") from error
-    return path
-
-
-def write_model(
-    model: "CNNLG",
-    folder: Path,
-    *,
-    precision: str,
-    calibration: list[np.ndarray] | None,
-    allow_loss: bool,
-    proto: Any,
-) -> dict[str, Any]:
-    """Write `folder/model.onnx`; its parity figures. Arguments and errors are those of `export_onnx`."""
-    if precision not in PRECISIONS:
-        raise ExportError(
-            f"precision must be one of {PRECISIONS} for ONNX. Received: {precision!r}"
+    FORMATS[FORMAT].choose(precision)
+    source = source or Source(model)
+    with writing(path) as folder:
+        write_model(source, folder, precision)
+        prove(
+            model,
+            folder,
+            FORMAT,
+            precision,
+            allow_loss=allow_loss,
+            packages=PACKAGES,
+            opset=OPSET,
         )
-    require("onnxruntime", "onnx")
+    return Path(path)
+
+
+def write_model(source: Source, folder: Path, precision: str) -> None:
+    """Write `folder/model.onnx`. Errors are those of `export_onnx`."""
+    from cnnlg_tf.export import onnx_precision, quantise
+
+    proto = source.onnx
     import onnx
 
-    proto = _with_precision(proto or to_onnx(model), precision, calibration)
+    if precision == "fp16":
+        proto = onnx_precision.to_float16(proto)
+    elif precision == "int8":
+        proto = quantise.quantise(proto, source.calibration)
     operators.check_tensorrt(proto)
     onnx.save(proto, folder / FILE)
-    return parity.check(model, load_runner(folder, verify=False), precision, allow_loss=allow_loss)
 
 
-def load_runner(folder: str | Path, *, threads: int = 0, verify: bool = True) -> parity.Runner:
+def load_runner(folder: Path, threads: int = 0) -> parity.Runner:
     """An export folder's model in onnxruntime on the CPU, as a function of numpy arrays.
 
     Args:
         threads: 0 takes all cores.
 
     Raises:
-        ArtefactError: the file is not that of the manifest, or onnxruntime cannot load it.
+        ArtefactError: onnxruntime cannot load it.
     """
     ort = require("onnxruntime", "onnx")
-    if verify:
-        manifest.verify(folder, format=FORMAT)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    path = Path(folder) / FILE
+    path = folder / FILE
     try:
         session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no base class of their own
@@ -131,8 +109,8 @@ def load_runner(folder: str | Path, *, threads: int = 0, verify: bool = True) ->
     return run
 
 
-def to_onnx(model: "CNNLG", frozen: FrozenGraph | None = None) -> Any:
-    """The model's float32 onnx.ModelProto: checked, simplified, tensors named as in the SavedModel.
+def to_onnx(frozen: FrozenGraph) -> Any:
+    """The frozen graph's float32 onnx.ModelProto: checked, simplified, tensors named as in the SavedModel.
 
     Raises:
         MissingExtraError: the extra `onnx` is not installed.
@@ -143,7 +121,6 @@ def to_onnx(model: "CNNLG", frozen: FrozenGraph | None = None) -> Any:
     import tensorflow as tf
     from tf2onnx.tfonnx import process_tf_graph
 
-    frozen = frozen or freeze(model)
     names = {tensor: name for name, tensor in (frozen.inputs | frozen.outputs).items()}
     with errors_only("tf2onnx"), tf.Graph().as_default() as graph:
         tf.import_graph_def(frozen.graph_def, name="")
@@ -183,14 +160,6 @@ def simplify(proto: Any) -> Any:
     for opset in [o for o in simplified.opset_import if o.domain]:
         simplified.opset_import.remove(opset)
     return simplified
-
-
-def _with_precision(proto: Any, precision: str, calibration: list[np.ndarray] | None) -> Any:
-    from cnnlg_tf.export import onnx_precision, quantise
-
-    if precision == "fp16":
-        return onnx_precision.to_float16(proto)
-    return quantise.quantise(proto, calibration) if precision == "int8" else proto
 
 
 def _name_free_sizes(graph: Any) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnlg_tf.errors import ExportError
+from cnnlg_tf.export import cases
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
@@ -99,7 +100,7 @@ def check(
     """
     differences = []
     for seed, shape in enumerate(shapes):
-        image, mask = drawn_case(*shape, seed=seed)
+        image, mask = cases.drawn_case(*shape, seed=seed)
         expected = tuple(x.numpy() for x in model.repair(image, mask))
         differences.append(compare((expected[0], expected[1]), runner(image, mask), image, mask))
     result = worst(differences)
@@ -107,25 +108,3 @@ def check(
     if loss and not allow_loss:
         raise ExportError(f"the export does not give the model's pixels: {loss}")
     return {**asdict(result), "cases": [list(shape) for shape in shapes], "meets_bar": loss is None}
-
-
-def drawn_case(batch: int, height: int, width: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Smooth pictures with grain on the 8-bit grid, with holes: float32 image and mask."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:height, 0:width]
-    phase = rng.uniform(0.0, 6.28, (batch, 1, 1, 3))
-    waves = np.sin(x[None, ..., None] / 9.0 + phase) + np.cos(y[None, ..., None] / 7.0 - phase)
-    image = np.clip(0.5 + 0.2 * waves + rng.normal(0.0, 0.02, waves.shape), 0.0, 1.0)
-    mask = np.stack([hole_for(height, width, seed + i) for i in range(batch)])
-    return (np.round(255.0 * image) / 255.0).astype(np.float32), mask
-
-
-def hole_for(height: int, width: int, seed: int) -> np.ndarray:
-    """A box and a stroke somewhere in a picture: float32 [height, width, 1], 1 = missing."""
-    rng = np.random.default_rng(seed)
-    mask = np.zeros((height, width, 1), np.float32)
-    top, left = rng.integers(0, height // 2), rng.integers(0, width // 2)
-    mask[top : top + height // 4, left : left + width // 4] = 1.0
-    column = rng.integers(0, width - width // 32 - 1)
-    mask[height // 8 : height - height // 8, column : column + width // 32 + 1] = 1.0
-    return mask

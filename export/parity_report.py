@@ -15,16 +15,14 @@ import numpy as np
 from PIL import Image
 
 from cnnlg_tf.errors import ExportError
-from cnnlg_tf.export import manifest, parity, runners
+from cnnlg_tf.export import cases, manifest, parity, runners
+from cnnlg_tf.export.cases import Case
 from cnnlg_tf.files import atomic_path
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
-SHAPES = ((1, 192, 256), (2, 130, 170))
-"""(batch, height, width) of the cases; the second is no multiple of 16."""
 LATENCY_SIDE = 512
-PHOTOS = 8
 
 
 @dataclass(frozen=True)
@@ -38,15 +36,6 @@ class Row:
     parity: parity.Difference | None
     cost: dict[str, float] | None
     loss: str | None
-
-
-@dataclass(frozen=True)
-class Case:
-    """A batch of photos with holes, and the Keras model's repair of it."""
-
-    image: np.ndarray
-    mask: np.ndarray
-    expected: tuple[np.ndarray, np.ndarray]
 
 
 def write_report(
@@ -69,11 +58,11 @@ def write_report(
         DataError: the photos cannot be read.
         ExportError: there are fewer than 8 photos, or the report cannot be written.
     """
-    cases = make_cases(model, read_photos(photos))
+    tried = cases.make_cases(model, cases.read_photos(photos))
     rows = []
     furthest: tuple[float, Image.Image] | None = None
     for folder in exports:
-        row, picture = _measure(folder, cases, threads)
+        row, picture = _measure(folder, tried, threads)
         rows.append(row)
         tell(_line(row))
         if row.parity and picture and (furthest is None or row.parity.hole_psnr < furthest[0]):
@@ -82,7 +71,7 @@ def write_report(
     out = Path(out)
     about = {
         "photos": str(photos) if photos else "crops of the package's example photos",
-        "cases": [list(case.image.shape) for case in cases],
+        "cases": [list(case.image.shape) for case in tried],
         "latency": f"one photo of {LATENCY_SIDE} x {LATENCY_SIDE}, median of 3, {threads} threads",
         "machine": f"{_processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
         "keras_ms": keras,
@@ -101,44 +90,6 @@ def write_report(
     except OSError as error:
         raise ExportError(f"the report in {out} cannot be written: {error}") from error
     return rows
-
-
-def read_photos(folder: str | Path | None, count: int = PHOTOS, skip: int = 0) -> list[np.ndarray]:
-    """Photos as float32 [height, width, 3] in [0, 1]: `count` of a folder after the first `skip`, or example crops.
-
-    Raises:
-        DataError: the folder has no photos, or one cannot be read.
-        ExportError: it has fewer than `count` + `skip`.
-    """
-    from cnnlg_tf.data.photos import list_photos
-    from cnnlg_tf.photos import decode_photo, to_unit
-
-    examples = Path(__file__).resolve().parent.parent / "cnnlg_tf" / "examples"
-    if folder is None:
-        whole = [
-            decode_photo(p.read_bytes(), p.name).on_white() for p in sorted(examples.glob("*.jpg"))
-        ]
-        crops = [crop for photo in whole for crop in _quarters(photo)]
-        return [to_unit(crop) for crop in (crops[skip:] + crops[:skip])[:count]]
-    paths = list_photos(Path(folder))
-    if len(paths) < count + skip:
-        raise ExportError(
-            f"{folder} must hold at least {count + skip} photos. Received: {len(paths)}"
-        )
-    chosen = paths[skip : skip + count]
-    return [to_unit(decode_photo(p.read_bytes(), p.name).on_white()) for p in chosen]
-
-
-def make_cases(model: "CNNLG", photos: list[np.ndarray]) -> list[Case]:
-    """Every photo at both sizes, in batches of both lengths, with holes and the model's own repairs."""
-    cases = []
-    for batch, height, width in SHAPES:
-        for start in range(0, len(photos) - batch + 1, batch):
-            image = np.stack([resize(p, height, width) for p in photos[start : start + batch]])
-            mask = np.stack([parity.hole_for(height, width, start + i) for i in range(batch)])
-            repaired, uncertainty = model.repair(image, mask)
-            cases.append(Case(image, mask, (repaired.numpy(), uncertainty.numpy())))
-    return cases
 
 
 def as_markdown(about: dict[str, Any], rows: list[Row]) -> str:
@@ -181,7 +132,7 @@ def as_markdown(about: dict[str, Any], rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _measure(folder: Path, cases: list[Case], threads: int) -> tuple[Row, Image.Image | None]:
+def _measure(folder: Path, tried: list[Case], threads: int) -> tuple[Row, Image.Image | None]:
     """The row, and a picture of the case that lies furthest from the model's repair."""
     made = manifest.verify(folder)
     size = sum(file["bytes"] for file in made["files"].values()) / 1e6
@@ -192,10 +143,10 @@ def _measure(folder: Path, cases: list[Case], threads: int) -> tuple[Row, Image.
         )
         return row, None
     runner = runners.load_runner(folder, threads)
-    results = [runner(case.image, case.mask) for case in cases]
+    results = [runner(case.image, case.mask) for case in tried]
     found = [
         parity.compare(case.expected, result, case.image, case.mask)
-        for case, result in zip(cases, results, strict=True)
+        for case, result in zip(tried, results, strict=True)
     ]
     total = parity.worst(found)
     worst = int(np.argmin([d.hole_psnr for d in found]))
@@ -203,7 +154,7 @@ def _measure(folder: Path, cases: list[Case], threads: int) -> tuple[Row, Image.
     row = Row(
         name, made["format"], made["precision"], size, total, cost, total.loss(made["precision"])
     )
-    return row, _picture(cases[worst], results[worst])
+    return row, _picture(tried[worst], results[worst])
 
 
 def _measure_keras(model: "CNNLG") -> dict[str, float]:
@@ -222,17 +173,6 @@ def _measure_keras(model: "CNNLG") -> dict[str, float]:
         )
         for name, call in callers.items()
     }
-
-
-def _quarters(photo: np.ndarray) -> list[np.ndarray]:
-    rows, columns = photo.shape[0] // 2, photo.shape[1] // 2
-    return [photo[y : y + rows, x : x + columns] for y in (0, rows) for x in (0, columns)]
-
-
-def resize(photo: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A photo squeezed to a size, on the 8-bit grid."""
-    image = Image.fromarray(np.round(255.0 * photo).astype(np.uint8))
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC), np.float32) / 255.0
 
 
 def _picture(case: Case, received: tuple[np.ndarray, np.ndarray]) -> Image.Image:

@@ -17,23 +17,21 @@ from typing import Any
 import numpy as np
 
 from cnnlg_tf.errors import ExportError
+from cnnlg_tf.export.cases import hole_for
 from cnnlg_tf.export.onnx_precision import FLOAT, as_half, is_network
-from cnnlg_tf.export.parity import drawn_case, hole_for
 from cnnlg_tf.export.quiet import errors_only
 
 INTEGER_ARITHMETIC = r"/(decode_quarter|up_half|merge|decode_half)_"
 """Layers (a part of their names in every format) that follow the choice of copies: int8 weights and activations."""
 INTEGER_WEIGHTS = r"/(middle|dense)_\d"
 """Layers before it whose rounded weights move similarities by less than 1e-4: int8 weights, float arithmetic."""
-CALIBRATION_CASES = 8
 
 
-def quantise(proto: Any, photos: list[np.ndarray] | None = None) -> Any:
+def quantise(proto: Any, photos: list[np.ndarray]) -> Any:
     """An int8 version of a float32 onnx.ModelProto: Q/DQ pairs by onnxruntime's quantiser, small weights elsewhere.
 
     Args:
         photos: float32 [height, width, 3] in [0, 1], which should look like those to repair; holes are drawn into them.
-            None takes drawn pictures, which is enough for a test and not for a product.
 
     Raises:
         ExportError: `photos` is empty.
@@ -47,7 +45,7 @@ def quantise(proto: Any, photos: list[np.ndarray] | None = None) -> Any:
         quantize_static,
     )
 
-    if photos is not None and not photos:
+    if not photos:
         raise ExportError("int8 needs at least one calibration photo. Received: none")
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is an optional extra
@@ -121,12 +119,7 @@ def _round(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rounded, scale.astype(np.float32)
 
 
-def _cases(photos: list[np.ndarray] | None) -> Iterator[dict[str, np.ndarray]]:
-    if photos is None:
-        for seed in range(CALIBRATION_CASES):
-            image, mask = drawn_case(1, 64, 80, seed=seed)
-            yield {"image": image, "mask": mask}
-        return
+def _cases(photos: list[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
     for seed, photo in enumerate(photos):
         mask = hole_for(photo.shape[0], photo.shape[1], seed)
         yield {"image": photo[None].astype(np.float32), "mask": mask[None]}

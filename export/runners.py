@@ -1,6 +1,5 @@
 """Load any export that a CPU can run, and measure it: load time, latency, peak memory."""
 
-import contextlib
 import json
 import subprocess
 import sys
@@ -11,50 +10,34 @@ from typing import Any
 import numpy as np
 
 from cnnlg_tf.errors import ArtefactError, ExportError
-from cnnlg_tf.export import manifest, parity
+from cnnlg_tf.export import cases, manifest, parity
+from cnnlg_tf.export.formats import FORMATS
 
 
-def load_runner(folder: str | Path, threads: int = 2) -> parity.Runner:
+def load_runner(folder: str | Path, threads: int = 0) -> parity.Runner:
     """The export in `folder` as a function (image, mask) -> (repaired, uncertainty); its files are verified.
+
+    TensorFlow is imported for a SavedModel only.
+
+    Args:
+        threads: 0 takes all cores.
 
     Raises:
         ArtefactError: the folder is no export, altered, or of a format that needs a GPU.
+        MissingExtraError: the format's runtime is not installed.
     """
-    made = manifest.verify(folder)["format"]
-    if made == "saved_model":
-        from cnnlg_tf.export import saved_model
-
-        use_threads(threads)
-        return saved_model.load_runner(folder, verify=False)
-    if made == "onnx":
-        from cnnlg_tf.export import onnx_model
-
-        return onnx_model.load_runner(folder, threads=threads, verify=False)
-    if made == "litert":
-        from cnnlg_tf.export import litert_model
-
-        return litert_model.load_runner(folder, threads=threads, verify=False)
-    if made == "openvino":
-        from cnnlg_tf.export import openvino_model
-
-        return openvino_model.load_runner(folder, threads=threads, verify=False)
-    raise ArtefactError(
-        f"{folder} must be an export that runs on a CPU: saved_model, onnx, litert or openvino. Received: {made!r}"
-    )
-
-
-def use_threads(threads: int) -> None:
-    """Limit TensorFlow's threads; without effect once it runs."""
-    import tensorflow as tf
-
-    with contextlib.suppress(RuntimeError):  # "cannot be modified after initialization"
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    name = manifest.verify(folder)["format"]
+    if name not in FORMATS or not FORMATS[name].on_cpu:
+        able = ", ".join(made.name for made in FORMATS.values() if made.on_cpu)
+        raise ArtefactError(
+            f"{folder} must be an export that runs on a CPU: {able}. Received: {name!r}"
+        )
+    return FORMATS[name].load_runner(folder, threads=threads, verify=False)
 
 
 def latency(runner: parity.Runner, side: int, runs: int = 3) -> float:
     """Median milliseconds of a repair of one photo of `side` x `side`, after one to warm up."""
-    image, mask = parity.drawn_case(1, side, side)
+    image, mask = cases.drawn_case(1, side, side)
     runner(image, mask)
     times = []
     for _ in range(runs):

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from cnnlg_tf.errors import ExportError
-from cnnlg_tf.export import manifest, onnx_model
+from cnnlg_tf.export import manifest, onnx_model, parity
 from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
+from cnnlg_tf.export.source import Source
+from cnnlg_tf.export.writing import writing
 from cnnlg_tf.extras import require
 from cnnlg_tf.files import atomic_path
 
@@ -77,23 +77,21 @@ def export_tensorrt(
     model: "CNNLG",
     path: str | Path,
     *,
-    builder: Builder = "rtx",
     precision: str = "fp16",
+    allow_loss: bool = False,
+    source: Source | None = None,
+    builder: Builder = "rtx",
     profile: Profile | None = None,
     capabilities: tuple[str, ...] = ("ampere", "ada", "blackwell"),
     classic: ClassicOptions | None = None,
-    calibration: list[np.ndarray] | None = None,
-    allow_loss: bool = False,
-    proto: Any = None,
 ) -> Path:
     """Write `path/model.engine`, `path/model.onnx` that it was built from, and their manifest.
 
     The ONNX model's parity is checked here; the engine's own needs a GPU: `tensorrt_runtime` checks it there.
 
     Args:
+        source: what other exports of this model share, and the photos that calibrate int8.
         capabilities: for rtx, generations of cards: turing, ampere, ada, blackwell.
-        calibration: photos for int8, as `export_onnx` takes them.
-        proto: what `to_onnx` gave for this model, when it is at hand.
 
     Raises:
         ExportError: an unknown precision or card, a builder that cannot work on this machine, or a graph that TensorRT
@@ -107,49 +105,41 @@ def export_tensorrt(
     sm_names = capability_names(capabilities)
     profile = profile or Profile()
     trt = check_builder(builder)
-    path = Path(path)
-    try:
-        with atomic_path(path) as folder:
-            folder.mkdir()
-            figures = onnx_model.write_model(
-                model,
-                folder,
-                precision=precision,
-                calibration=calibration,
-                allow_loss=allow_loss,
-                proto=proto,
-            )
-            logger = _logger(trt)
-            network, config, trt_builder = _network(trt, logger, folder / onnx_model.FILE, profile)
-            if builder == "rtx":
-                config.num_compute_capabilities = len(sm_names)
-                for index, name in enumerate(sm_names):
-                    config.set_compute_capability(getattr(trt.ComputeCapability, name), index)
-            else:
-                _configure_classic(trt, config, classic or ClassicOptions())
-            engine = trt_builder.build_serialized_network(network, config)
-            if engine is None:
-                raise ExportError(f"TensorRT must build the engine. Received: {logger.text()}")
-            (folder / FILE).write_bytes(engine)
-            if builder == "classic" and classic and classic.timing_cache:
-                classic.timing_cache.write_bytes(config.get_timing_cache().serialize())
-            manifest.write_manifest(
-                folder,
-                model,
-                format=FORMAT,
-                precision=precision,
-                signatures=[DEFAULT],
-                packages=onnx_model.PACKAGES,
-                builder=builder,
-                tensorrt=trt.__version__,
-                compute_capabilities=list(sm_names) if builder == "rtx" else "this machine's",
-                profile=asdict(profile),
-                opset=onnx_model.OPSET,
-                parity_of_onnx=figures,  # the engine's own needs a GPU
-            )
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error}") from error
-    return path
+    source = source or Source(model)
+    with writing(path) as folder:
+        onnx_model.write_model(source, folder, precision)
+        runner = onnx_model.load_runner(folder)
+        figures = parity.check(model, runner, precision, allow_loss=allow_loss)
+        logger = _logger(trt)
+        network, config, trt_builder = _network(trt, logger, folder / onnx_model.FILE, profile)
+        if builder == "rtx":
+            config.num_compute_capabilities = len(sm_names)
+            for index, name in enumerate(sm_names):
+                config.set_compute_capability(getattr(trt.ComputeCapability, name), index)
+        else:
+            _configure_classic(trt, config, classic or ClassicOptions())
+        engine = trt_builder.build_serialized_network(network, config)
+        if engine is None:
+            raise ExportError(f"TensorRT must build the engine. Received: {logger.text()}")
+        (folder / FILE).write_bytes(engine)
+        if builder == "classic" and classic and classic.timing_cache:
+            with atomic_path(classic.timing_cache) as cache:
+                cache.write_bytes(config.get_timing_cache().serialize())
+        manifest.write_manifest(
+            folder,
+            model,
+            format=FORMAT,
+            precision=precision,
+            signatures=(DEFAULT,),
+            packages=onnx_model.PACKAGES,
+            builder=builder,
+            tensorrt=trt.__version__,
+            compute_capabilities=list(sm_names) if builder == "rtx" else "this machine's",
+            profile=asdict(profile),
+            opset=onnx_model.OPSET,
+            parity_of_onnx=figures,  # the engine's own needs a GPU
+        )
+    return Path(path)
 
 
 def capability_names(names: tuple[str, ...]) -> tuple[str, ...]:

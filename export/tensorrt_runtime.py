@@ -112,11 +112,11 @@ class Engine:
 
     def parity(self) -> dict[str, Any]:
         """Compare with the ONNX model that the engine was built from; raises ExportError past the bar."""
-        from cnnlg_tf.export import onnx_model, parity
+        from cnnlg_tf.export import cases, onnx_model, parity
 
-        reference = onnx_model.load_runner(self.folder, verify=False)
+        reference = onnx_model.load_runner(self.folder)
         optimum = self.manifest["profile"]["optimum"]
-        image, mask = parity.drawn_case(*optimum)
+        image, mask = cases.drawn_case(*optimum)
         found = parity.compare(reference(image, mask), self(image, mask), image, mask)
         loss = found.loss(self.manifest["precision"])
         if loss:

@@ -69,20 +69,31 @@ def deploy(export: str, target: Any, out: str, model_name: str) -> None:
 )
 @click.option("--hardware-compatible", is_flag=True, help="TensorRT classic: Ampere and newer.")
 @click.option("--version-compatible", is_flag=True, help="TensorRT classic: later TensorRT, too.")
+@click.pass_context
 def export(
-    model: str | None, format_: str, out: str, precision: str | None, threads: int, **options: Any
+    context: click.Context,
+    /,
+    model: str | None,
+    format_: str,
+    out: str,
+    precision: str | None,
+    threads: int,
+    **options: Any,
 ) -> None:
     """Export MODEL (default: the shipped one) to a production format and prove its parity."""
     if format_ == "all" and precision is not None:
         raise click.UsageError("--format all makes every precision: leave --precision out")
+    _refuse_options_of_others(context, format_, options["builder"])
     from pathlib import Path
 
     import cnnlg_tf
+    from cnnlg_tf.export import formats
     from cnnlg_tf.export.bundle import Exporter, parse_options
-    from cnnlg_tf.export.runners import use_threads
-    from cnnlg_tf.startup import start_tensorflow
+    from cnnlg_tf.startup import start_tensorflow, use_threads
 
     parsed = parse_options(threads=threads, **options)
+    if format_ != "all":
+        formats.find(format_).choose(precision)
     start_tensorflow()
     use_threads(threads)
     exporter = Exporter(cnnlg_tf.load(model), parsed)
@@ -91,6 +102,30 @@ def export(
         click.echo(f"report: {os.path.join(out, 'parity.md')}")
     else:
         click.echo(f"wrote {exporter.export(format_, Path(out), precision)}")
+
+
+def _refuse_options_of_others(context: click.Context, format_: str, builder: str) -> None:
+    """Raise UsageError for an option that what is exported would ignore, whether it has its default value or not."""
+    classic, rtx = ("--builder", "classic", builder), ("--builder", "rtx", builder)
+    tensorrt, numbered = ("--format", "tensorrt", format_), ("--format", "saved_model", format_)
+    asks = {
+        "version": [numbered],
+        **{name: [tensorrt] for name in ("builder", "min_shape", "opt_shape", "max_shape")},
+        "capabilities": [tensorrt, rtx],
+        **{
+            name: [tensorrt, classic]
+            for name in ("timing_cache", "hardware_compatible", "version_compatible")
+        },
+    }
+    flags = {option.name: option.opts[0] for option in context.command.params}
+    for name, needs in asks.items():
+        if context.get_parameter_source(name) is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        for flag, wanted, given in needs:
+            if given not in (wanted, "all"):
+                raise click.UsageError(
+                    f"{flags[name]} is for {flag} {wanted}. Received: {flag} {given}"
+                )
 
 
 @click.command()

@@ -26,18 +26,14 @@ def model(tiny_model_config: ModelConfig) -> Any:
 
 
 @pytest.fixture(scope="session")
-def frozen(model: Any) -> Any:
-    from cnnlg_tf.export.frozen import freeze
+def source(model: Any) -> Any:
+    """What the exports share; int8 is calibrated by two small pictures. Do not change it in place."""
+    from cnnlg_tf.export.cases import drawn_case
+    from cnnlg_tf.export.source import Source
 
-    return freeze(model)
-
-
-@pytest.fixture(scope="session")
-def proto(model: Any, frozen: Any) -> Any:
-    """The float32 onnx.ModelProto. Do not change it in place."""
-    from cnnlg_tf.export.onnx_model import to_onnx
-
-    return to_onnx(model, frozen)
+    source = Source(model)
+    source.calibration = [drawn_case(1, 48, 64, seed=seed)[0][0] for seed in range(2)]
+    return source
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +45,7 @@ def saved_model(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def onnx_export(model: Any, proto: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def onnx_export(model: Any, source: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from cnnlg_tf.export.onnx_model import export_onnx
 
-    return export_onnx(model, tmp_path_factory.mktemp("onnx") / "fp32", proto=proto)
+    return export_onnx(model, tmp_path_factory.mktemp("onnx") / "fp32", source=source)

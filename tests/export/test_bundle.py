@@ -9,8 +9,8 @@ from PIL import Image
 
 from cnnlg_tf.cli import main
 from cnnlg_tf.errors import ArtefactError, ExportError, MissingExtraError
-from cnnlg_tf.export import bundle, parity_report, runners
-from cnnlg_tf.export.bundle import Exporter, parse_options
+from cnnlg_tf.export import cases, parity_report, runners
+from cnnlg_tf.export.bundle import Exporter, Options, parse_options
 
 WORDS: dict[str, Any] = {
     "min_shape": "1x16x16",
@@ -38,10 +38,15 @@ def test_bad_shape_is_told(text: str) -> None:
 def test_unknown_format_and_precision_are_told(model: Any, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="format must be one of .* Received: 'coreml'"):
         Exporter(model).export("coreml", tmp_path)
-    with pytest.raises(
-        ExportError, match="a SavedModel's precision must be fp32. Received: 'int8'"
-    ):
+    with pytest.raises(ExportError, match="must be one of fp32 for saved_model. Received: 'int8'"):
         Exporter(model).export("saved_model", tmp_path, "int8")
+
+
+def test_everything_is_what_the_builder_can_make(model: Any) -> None:
+    able = Exporter(model, Options(builder="rtx")).everything()
+    assert ("saved_model", "fp32") in able and ("litert", "int8") in able
+    assert ("tensorrt", "fp16") in able and ("tensorrt", "int8") not in able
+    assert ("tensorrt", "int8") in Exporter(model, Options(builder="classic")).everything()
 
 
 def test_everything_goes_on_after_a_failure_and_tells(
@@ -64,14 +69,14 @@ def test_everything_goes_on_after_a_failure_and_tells(
         ExportError, match="not every export is as it should be: onnx-int8: too much loss"
     ):
         Exporter(model).export_all(tmp_path, tell=said.append)
-    assert len(reported) == len(bundle.EVERYTHING) - 3
+    assert len(reported) == len(Exporter(model).everything()) - 3
     assert "skipped tensorrt-fp32: no tensorrt_rtx here" in said
 
 
 def test_report_measures_exports(
     model: Any, onnx_export: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(parity_report, "SHAPES", ((1, 32, 48), (2, 50, 34)))
+    monkeypatch.setattr(cases, "SHAPES", ((1, 32, 48), (2, 50, 34)))
     monkeypatch.setattr(parity_report, "LATENCY_SIDE", 64)
     rows = parity_report.write_report(model, [onnx_export], tmp_path / "report")
     (row,) = rows
@@ -88,11 +93,11 @@ def test_report_measures_exports(
 
 def test_photos_come_from_a_folder_or_the_examples(photo_folder: Any) -> None:
     folder = photo_folder(count=4)
-    photos = parity_report.read_photos(folder, count=2, skip=2)
+    photos = cases.read_photos(folder, count=2, skip=2)
     assert len(photos) == 2 and photos[0].shape == (48, 64, 3) and photos[0].max() <= 1.0
-    assert len(parity_report.read_photos(None)) == parity_report.PHOTOS
+    assert len(cases.read_photos(None)) == cases.PHOTOS
     with pytest.raises(ExportError, match="must hold at least 8 photos. Received: 4"):
-        parity_report.read_photos(folder)
+        cases.read_photos(folder)
 
 
 def test_altered_export_is_not_run(onnx_export: Path, tmp_path: Path) -> None:
@@ -112,7 +117,7 @@ def test_engine_does_not_run_on_a_cpu(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(
         ArtefactError,
-        match="runs on a CPU: saved_model, onnx, litert or openvino. Received: 'tensorrt'",
+        match="runs on a CPU: saved_model, onnx, litert, openvino. Received: 'tensorrt'",
     ):
         runners.load_runner(tmp_path)
 
@@ -137,9 +142,30 @@ def test_command_exports_and_reports_bad_usage(
     assert result.exit_code == 1 and "BATCHxHEIGHTxWIDTH" in result.output
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "onnx --min-shape 1x16x16",
+            "--min-shape is for --format tensorrt. Received: --format onnx",
+        ),
+        ("saved_model --builder rtx", "--builder is for --format tensorrt"),
+        ("litert --capability ada", "--capability is for --format tensorrt"),
+        ("openvino --hardware-compatible", "--hardware-compatible is for --format tensorrt"),
+        ("tensorrt --version-compatible", "is for --builder classic. Received: --builder rtx"),
+        ("tensorrt --builder classic --capability ada", "--capability is for --builder rtx"),
+        ("all --timing-cache x", "--timing-cache is for --builder classic"),
+        ("onnx --version 2", "--version is for --format saved_model. Received: --format onnx"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_bad_usage(words: str, message: str) -> None:
+    result = CliRunner().invoke(main, ["export", "-o", "/nowhere", "--format", *words.split()])
+    assert result.exit_code == 2 and message in result.output
+
+
 def test_worst_picture_shows_the_difference(model: Any) -> None:
     photos = [np.full((40, 40, 3), 0.5, np.float32)] * 2
-    (case, *_) = parity_report.make_cases(model, photos)
+    (case, *_) = cases.make_cases(model, photos)
     wrong = (case.expected[0] + 0.05 * case.mask, case.expected[1])
     picture = np.asarray(parity_report._picture(case, wrong))
     width = case.image.shape[2]

@@ -8,11 +8,14 @@ import onnx
 import pytest
 
 from cnnlg_tf.errors import ArtefactError, ExportError
-from cnnlg_tf.export import operators, parity
+from cnnlg_tf.export import cases, operators
 from cnnlg_tf.export.onnx_model import OPSET, export_onnx, load_runner
+from cnnlg_tf.export.quantise import quantise
+from cnnlg_tf.export.source import Source
 
 
-def test_graph_is_checked_named_and_free_in_size(proto: Any) -> None:
+def test_graph_is_checked_named_and_free_in_size(source: Any) -> None:
+    proto = source.onnx
     onnx.checker.check_model(proto, full_check=True)
     assert [(o.domain, o.version) for o in proto.opset_import] == [("", OPSET)]
     shapes = {
@@ -27,8 +30,8 @@ def test_graph_is_checked_named_and_free_in_size(proto: Any) -> None:
     }
 
 
-def test_paddings_are_numbers(proto: Any) -> None:
-    convolutions = [node for node in proto.graph.node if node.op_type == "Conv"]
+def test_paddings_are_numbers(source: Any) -> None:
+    convolutions = [node for node in source.onnx.graph.node if node.op_type == "Conv"]
     assert not any(a.name == "auto_pad" for node in convolutions for a in node.attribute)
 
 
@@ -36,14 +39,14 @@ def test_paddings_are_numbers(proto: Any) -> None:
 def test_pixels_are_the_models(
     onnx_export: Path, model: Any, batch: int, height: int, width: int
 ) -> None:
-    image, mask = parity.drawn_case(batch, height, width)
+    image, mask = cases.drawn_case(batch, height, width)
     expected = model.repair(image, mask)
     for result, wanted in zip(load_runner(onnx_export)(image, mask), expected, strict=True):
         np.testing.assert_allclose(result, wanted, atol=1e-4)
 
 
-def test_float16_is_half_the_size_and_near(model: Any, proto: Any, tmp_path: Path) -> None:
-    folder = export_onnx(model, tmp_path / "fp16", precision="fp16", proto=proto)
+def test_float16_is_half_the_size_and_near(model: Any, source: Any, tmp_path: Path) -> None:
+    folder = export_onnx(model, tmp_path / "fp16", precision="fp16", source=source)
     made = json.loads((folder / "manifest.json").read_text())
     assert made["precision"] == "fp16" and made["parity"]["hole_psnr"] > 45
     graph = onnx.load(folder / "model.onnx").graph
@@ -55,10 +58,9 @@ def test_float16_is_half_the_size_and_near(model: Any, proto: Any, tmp_path: Pat
 
 
 @pytest.fixture(scope="module")
-def int8_export(model: Any, proto: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    photos = [parity.drawn_case(1, 48, 64, seed=seed)[0][0] for seed in range(2)]
+def int8_export(model: Any, source: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("int8") / "export"
-    return export_onnx(model, folder, precision="int8", proto=proto, calibration=photos)
+    return export_onnx(model, folder, precision="int8", source=source)
 
 
 def test_int8_stores_small_weights_and_is_near(int8_export: Path) -> None:
@@ -88,44 +90,46 @@ def test_int8_arithmetic_comes_after_the_choice_of_copies(int8_export: Path) -> 
     assert any(node.op_type == "QuantizeLinear" for node in graph.node)
 
 
-def test_int8_needs_photos(model: Any, proto: Any, tmp_path: Path) -> None:
+def test_int8_needs_photos(source: Any) -> None:
     with pytest.raises(ExportError, match="at least one calibration photo. Received: none"):
-        export_onnx(model, tmp_path / "x", precision="int8", proto=proto, calibration=[])
+        quantise(source.onnx, [])
 
 
 def test_unknown_precision_is_told(model: Any, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="precision must be one of .* for ONNX. Received: 'fp8'"):
+    with pytest.raises(ExportError, match="precision must be one of .* for onnx. Received: 'fp8'"):
         export_onnx(model, tmp_path / "x", precision="fp8")
 
 
 def test_lost_weights_are_noticed_and_nothing_is_left(
-    model: Any, proto: Any, tmp_path: Path
+    model: Any, source: Any, tmp_path: Path
 ) -> None:
     damaged = onnx.ModelProto()
-    damaged.CopyFrom(proto)
+    damaged.CopyFrom(source.onnx)
     for tensor in damaged.graph.initializer:
         if len(tensor.dims) == 4 and tensor.dims[1] > 1:
             zeros = np.zeros(list(tensor.dims), np.float32)
             tensor.CopyFrom(onnx.numpy_helper.from_array(zeros, tensor.name))
+    broken = Source(model)
+    broken.onnx = damaged
     with pytest.raises(ExportError, match="fp32 must differ by at most 0.001 of full scale"):
-        export_onnx(model, tmp_path / "x", proto=damaged)
+        export_onnx(model, tmp_path / "x", source=broken)
     assert not list(tmp_path.iterdir())
 
 
 def test_damaged_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"not a model")
     with pytest.raises(ArtefactError, match="must be an ONNX model that onnxruntime loads"):
-        load_runner(tmp_path, verify=False)
+        load_runner(tmp_path)
 
 
-def test_unwritable_folder_is_told(model: Any, proto: Any, tmp_path: Path) -> None:
+def test_unwritable_folder_is_told(model: Any, source: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="cannot be written"):
-        export_onnx(model, tmp_path / "file" / "x", proto=proto)
+        export_onnx(model, tmp_path / "file" / "x", source=source)
 
 
-def test_every_operator_is_one_that_tensorrt_takes(proto: Any) -> None:
-    assert operators.unsupported_by_tensorrt(proto) == []
+def test_every_operator_is_one_that_tensorrt_takes(source: Any) -> None:
+    assert operators.unsupported_by_tensorrt(source.onnx) == []
 
 
 def test_operator_that_tensorrt_lacks_is_told() -> None:

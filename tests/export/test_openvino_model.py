@@ -5,36 +5,36 @@ import numpy as np
 import pytest
 
 from cnnlg_tf.errors import ArtefactError, ExportError
-from cnnlg_tf.export import parity
+from cnnlg_tf.export import cases
 from cnnlg_tf.export.openvino_model import export_openvino, load_runner
 
 
-def test_float32_gives_the_models_pixels(model: Any, proto: Any, tmp_path: Path) -> None:
-    runner = load_runner(export_openvino(model, tmp_path / "fp32", proto=proto))
-    image, mask = parity.drawn_case(2, 50, 70)
+def test_float32_gives_the_models_pixels(model: Any, source: Any, tmp_path: Path) -> None:
+    runner = load_runner(export_openvino(model, tmp_path / "fp32", source=source))
+    image, mask = cases.drawn_case(2, 50, 70)
     for result, wanted in zip(runner(image, mask), model.repair(image, mask), strict=True):
         np.testing.assert_allclose(result, wanted, atol=1e-4)
 
 
 @pytest.mark.slow
-def test_float16_is_half_the_size(model: Any, proto: Any, tmp_path: Path) -> None:
-    full = export_openvino(model, tmp_path / "fp32", proto=proto)
-    half = export_openvino(model, tmp_path / "fp16", precision="fp16", proto=proto)
+def test_float16_is_half_the_size(model: Any, source: Any, tmp_path: Path) -> None:
+    full = export_openvino(model, tmp_path / "fp32", source=source)
+    half = export_openvino(model, tmp_path / "fp16", precision="fp16", source=source)
     assert (half / "model.bin").stat().st_size < 0.6 * (full / "model.bin").stat().st_size
 
 
 def test_unknown_precision_is_told(model: Any, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="for OpenVINO. Received: 'int8'"):
+    with pytest.raises(ExportError, match="for openvino. Received: 'int8'"):
         export_openvino(model, tmp_path, precision="int8")
 
 
-def test_unwritable_folder_is_told(model: Any, proto: Any, tmp_path: Path) -> None:
+def test_unwritable_folder_is_told(model: Any, source: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="cannot be written"):
-        export_openvino(model, tmp_path / "file" / "x", proto=proto)
+        export_openvino(model, tmp_path / "file" / "x", source=source)
 
 
 def test_damaged_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "model.xml").write_text("not a model")
     with pytest.raises(ArtefactError, match="must be a model that OpenVINO loads"):
-        load_runner(tmp_path, verify=False)
+        load_runner(tmp_path)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from cnnlg_tf.errors import ExportError
-from cnnlg_tf.export import parity
+from cnnlg_tf.export import cases, parity
 
 
 def case() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    image, mask = parity.drawn_case(1, 32, 48)
+    image, mask = cases.drawn_case(1, 32, 48)
     return image, mask, np.zeros_like(mask)
 
 
@@ -76,5 +76,5 @@ def test_check_refuses_loss_unless_allowed(model: Any) -> None:
 
 def test_holes_leave_something_known() -> None:
     for seed in range(20):
-        mask = parity.hole_for(32, 48, seed)
+        mask = cases.hole_for(32, 48, seed)
         assert 0 < mask.mean() < 0.5 and set(np.unique(mask)) == {0.0, 1.0}

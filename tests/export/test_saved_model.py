@@ -132,7 +132,7 @@ def test_unwritable_folder_is_told(model: Any, tmp_path: Path) -> None:
 
 def test_folder_without_saved_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="must hold a SavedModel with serving_default"):
-        load_runner(tmp_path, verify=False)
+        load_runner(tmp_path)
 
 
 def test_model_without_damage_finder_leaves_find_damage_out() -> None:

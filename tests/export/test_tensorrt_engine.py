@@ -24,14 +24,14 @@ needs_rtx = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def engine(model: Any, proto: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def engine(model: Any, source: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_tensorrt(
         model,
         tmp_path_factory.mktemp("engine") / "rtx",
         precision="fp16",
         profile=SMALL,
         capabilities=("ada",),
-        proto=proto,
+        source=source,
     )
 
 
@@ -68,10 +68,10 @@ def test_rtx_builds_an_engine_of_the_real_architecture(tmp_path: Path) -> None:
 
 @pytest.mark.tensorrt
 @pytest.mark.gpu
-def test_classic_builds_an_engine(model: Any, proto: Any, tmp_path: Path) -> None:
+def test_classic_builds_an_engine(model: Any, source: Any, tmp_path: Path) -> None:
     options = ClassicOptions(timing_cache=tmp_path / "cache")
     export_tensorrt(
-        model, tmp_path / "e", builder="classic", profile=SMALL, classic=options, proto=proto
+        model, tmp_path / "e", builder="classic", profile=SMALL, classic=options, source=source
     )
     assert (tmp_path / "cache").exists()
 

@@ -1,0 +1,96 @@
+"""What exports are tried on: photos or drawn pictures, with holes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from cnnlg_tf.errors import ExportError
+
+if TYPE_CHECKING:
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+SHAPES = ((1, 192, 256), (2, 130, 170))
+"""(batch, height, width) of the cases of the report; the second is no multiple of 16."""
+PHOTOS = 8
+EXAMPLES = Path(__file__).resolve().parent.parent / "cnnlg_tf" / "examples"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A batch of photos with holes, and the Keras model's repair of it."""
+
+    image: np.ndarray
+    mask: np.ndarray
+    expected: tuple[np.ndarray, np.ndarray]
+
+
+def read_photos(folder: str | Path | None, count: int = PHOTOS, skip: int = 0) -> list[np.ndarray]:
+    """Photos as float32 [height, width, 3] in [0, 1]: `count` of a folder after the first `skip`, or example crops.
+
+    Raises:
+        DataError: the folder has no photos, or one cannot be read.
+        ExportError: it has fewer than `count` + `skip`.
+    """
+    from cnnlg_tf.data.photos import list_photos
+    from cnnlg_tf.photos import decode_photo, to_unit
+
+    if folder is None:
+        files = sorted(EXAMPLES.glob("*.jpg"))
+        whole = [decode_photo(p.read_bytes(), p.name).on_white() for p in files]
+        crops = [crop for photo in whole for crop in _quarters(photo)]
+        return [to_unit(crop) for crop in (crops[skip:] + crops[:skip])[:count]]
+    paths = list_photos(Path(folder))
+    if len(paths) < count + skip:
+        raise ExportError(
+            f"{folder} must hold at least {count + skip} photos. Received: {len(paths)}"
+        )
+    chosen = paths[skip : skip + count]
+    return [to_unit(decode_photo(p.read_bytes(), p.name).on_white()) for p in chosen]
+
+
+def make_cases(model: "CNNLG", photos: list[np.ndarray]) -> list[Case]:
+    """Every photo at both sizes, in batches of both lengths, with holes and the model's own repairs."""
+    made = []
+    for batch, height, width in SHAPES:
+        for start in range(0, len(photos) - batch + 1, batch):
+            image = np.stack([resize(p, height, width) for p in photos[start : start + batch]])
+            mask = np.stack([hole_for(height, width, start + i) for i in range(batch)])
+            repaired, uncertainty = model.repair(image, mask)
+            made.append(Case(image, mask, (repaired.numpy(), uncertainty.numpy())))
+    return made
+
+
+def resize(photo: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A photo squeezed to a size, on the 8-bit grid."""
+    image = Image.fromarray(np.round(255.0 * photo).astype(np.uint8))
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC), np.float32) / 255.0
+
+
+def drawn_case(batch: int, height: int, width: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Smooth pictures with grain on the 8-bit grid, with holes: float32 image and mask."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width]
+    phase = rng.uniform(0.0, 6.28, (batch, 1, 1, 3))
+    waves = np.sin(x[None, ..., None] / 9.0 + phase) + np.cos(y[None, ..., None] / 7.0 - phase)
+    image = np.clip(0.5 + 0.2 * waves + rng.normal(0.0, 0.02, waves.shape), 0.0, 1.0)
+    mask = np.stack([hole_for(height, width, seed + i) for i in range(batch)])
+    return (np.round(255.0 * image) / 255.0).astype(np.float32), mask
+
+
+def hole_for(height: int, width: int, seed: int) -> np.ndarray:
+    """A box and a stroke somewhere in a picture: float32 [height, width, 1], 1 = missing."""
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((height, width, 1), np.float32)
+    top, left = rng.integers(0, height // 2), rng.integers(0, width // 2)
+    mask[top : top + height // 4, left : left + width // 4] = 1.0
+    column = rng.integers(0, width - width // 32 - 1)
+    mask[height // 8 : height - height // 8, column : column + width // 32 + 1] = 1.0
+    return mask
+
+
+def _quarters(photo: np.ndarray) -> list[np.ndarray]:
+    rows, columns = photo.shape[0] // 2, photo.shape[1] // 2
+    return [photo[y : y + rows, x : x + columns] for y in (0, rows) for x in (0, columns)]
