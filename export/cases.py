@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+import cnnlg_tf
 from cnnlg_tf.errors import ExportError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 SHAPES = ((1, 192, 256), (2, 130, 170))
 """(batch, height, width) of the cases of the report; the second is no multiple of 16."""
 PHOTOS = 8
-EXAMPLES = Path(__file__).resolve().parent.parent / "cnnlg_tf" / "examples"
+EXAMPLES = Path(cnnlg_tf.__file__).parent / "examples"
 
 
 @dataclass(frozen=True)
