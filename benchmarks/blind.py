@@ -21,6 +21,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from cnnlg_tf.cli.reporting import Command
 from cnnlg_tf.data.photos import list_photos
 from cnnlg_tf.evaluation import metrics
 from cnnlg_tf.evaluation.cases import CaseSet
@@ -90,7 +91,7 @@ def measure(inpainter: Any, damaged: Damaged) -> tuple[dict[str, float], dict[st
     return scores, pictures
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--photos", required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--stamps", required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--model", type=click.Path(), help="Checkpoint folder; default: the shipped model.")

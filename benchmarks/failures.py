@@ -10,16 +10,18 @@ from pathlib import Path
 
 import click
 import numpy as np
-from PIL import Image
 
+from cnnlg_tf.cli.reporting import Command
+from cnnlg_tf.evaluation.peers import PEERS
 from cnnlg_tf.evaluation.pictures import with_hole
 from cnnlg_tf.evaluation.results import OURS
+from cnnlg_tf.photos import Photo, output_format, write_photo
 from cnnlg_tf.startup import start_tensorflow
 
 PEER = "patchmatch"
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--photos", required=True, type=click.Path(exists=True))
 @click.option("--model", type=click.Path(), help="Checkpoint folder; default: the shipped model.")
 @click.option("--each", default=2, show_default=True, help="Cases for each kind of hole.")
@@ -27,10 +29,12 @@ PEER = "patchmatch"
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path))
 def main(photos: str, model: str | None, each: int, peer_cache: str | None, out: Path) -> None:
     """Find and draw the worst cases."""
+    output_format(out)
     start_tensorflow()
     import cnnlg_tf
     from cnnlg_tf.evaluation.evaluate import evaluate
 
+    PEERS[PEER]()  # its package is needed: without it there is nothing to compare with
     evaluation = evaluate(
         cnnlg_tf.load(model), photos, peers=[PEER], peer_cache=peer_cache, pictures=10**6
     )
@@ -50,7 +54,7 @@ def main(photos: str, model: str | None, each: int, peer_cache: str | None, out:
             click.echo(f"{kind:7} {case.photo}: LPIPS {mine:.3f}, PatchMatch {theirs:.3f}")
             row = [case.image, with_hole(case), shown.repairs[PEER], shown.repairs[OURS]]
             sheet.append(np.concatenate(row, axis=1))
-    Image.fromarray(np.concatenate(sheet)).save(out, quality=88)
+    write_photo(out, Photo(np.concatenate(sheet)), quality=88)
     click.echo(f"wrote {out}")
 
 

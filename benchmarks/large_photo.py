@@ -9,7 +9,6 @@ time of that one over all threads, which a busy machine does not change much. Un
 what trained ones do.
 """
 
-import argparse
 import json
 import resource
 import subprocess
@@ -18,6 +17,10 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import click
+
+from cnnlg_tf.cli.reporting import Command
 
 SIZES = {12: (3000, 4000), 24: (4000, 6000), 3: (1500, 2000), 6: (2000, 3000)}
 LIMITS = {"12 MP, 2 % hole, one blob": (10.0, 3.0), "12 MP, 2 % hole, strokes": (10.0, 3.0)}
@@ -111,30 +114,33 @@ def run_case(name: str, model: str | None, untrained: bool, threads: int) -> dic
     }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", help="checkpoint folder; default: the shipped model")
-    parser.add_argument("--untrained", action="store_true", help="default architecture, no weights")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", default="", help="run the cases whose name holds this")
-    parser.add_argument("--out", type=Path, help="write the figures as JSON")
-    parser.add_argument("--case", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.case:
-        case = run_case(options.case, options.model, options.untrained, options.threads)
-        print(json.dumps(case))
-        return 0
+@click.command(cls=Command)
+@click.option("--model", help="Checkpoint folder; default: the shipped model.")
+@click.option("--untrained", is_flag=True, help="Default architecture, no weights.")
+@click.option("--threads", default=2, show_default=True)
+@click.option("--only", default="", help="Run the cases whose name holds this.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the figures as JSON.")
+@click.option("--case", type=click.Choice(list(CASES)), hidden=True)
+def main(
+    model: str | None, untrained: bool, threads: int, only: str, out: Path | None, case: str | None
+) -> None:
+    """Measure each case in a process of its own; exits 1 where one misses its limit."""
+    if case:
+        click.echo(json.dumps(run_case(case, model, untrained, threads)))
+        return
     figures: dict[str, dict[str, float]] = {}
     failed = False
-    print(f"{'case':<32}{'hole px':>10}{'first s':>9}{'again s':>9}{'cpu s':>8}{'peak GiB':>10}")
+    click.echo(
+        f"{'case':<32}{'hole px':>10}{'first s':>9}{'again s':>9}{'cpu s':>8}{'peak GiB':>10}"
+    )
     for name in CASES:
-        if options.only not in name:
+        if only not in name:
             continue
         command = [sys.executable, __file__, *sys.argv[1:], "--case", name]
         process = subprocess.run(command, capture_output=True, text=True)
         if process.returncode:
-            print(f"{name}: failed\n{process.stderr}", file=sys.stderr)
-            return 1
+            reason = process.stderr.strip().rpartition("\n")[2].removeprefix("Error: ")
+            raise click.ClickException(f"{name}: {reason}")
         row = figures[name] = json.loads(process.stdout.splitlines()[-1])
         note = ""
         if name in LIMITS:
@@ -142,20 +148,17 @@ def main() -> int:
             held = row["first_s"] <= seconds and row["peak_gib"] <= gib
             note = f"  {'holds' if held else 'MISSES'} {seconds:.0f} s, {gib:.0f} GiB"
             failed |= not held
-        print(
+        click.echo(
             f"{name:<32}{row['hole_pixels']:>10}{row['first_s']:>9.2f}{row['again_s']:>9.2f}"
-            f"{row['cpu_s']:>8.2f}{row['peak_gib']:>10.2f}{note}",
-            flush=True,
+            f"{row['cpu_s']:>8.2f}{row['peak_gib']:>10.2f}{note}"
         )
-    if options.out:
+    if out:
         from cnnlg_tf.files import atomic_path
 
-        with atomic_path(options.out) as temporary:
-            temporary.write_text(
-                json.dumps({"threads": options.threads, "cases": figures}, indent=1)
-            )
-    return int(failed)
+        with atomic_path(out) as temporary:
+            temporary.write_text(json.dumps({"threads": threads, "cases": figures}, indent=1))
+    sys.exit(int(failed))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -14,7 +14,6 @@ ways to serve take turns in each round, so that a busy machine burdens them alik
     bytes      the same server, encoded images both ways (`inpaint_bytes`)
 """
 
-import argparse
 import contextlib
 import io
 import json
@@ -29,6 +28,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
+
+from cnnlg_tf.cli.reporting import Command
+
 CLIENTS = (1, 4, 16)
 SIDE = 256
 BAR = 0.85
@@ -37,36 +40,36 @@ READY_SECONDS = 900
 Call = Callable[[], Any]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("export", nargs="?", type=Path)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each figure in each round")
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--only", choices=("tiny", "real"))
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
+@click.command(cls=Command)
+@click.argument("export", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--seconds", default=10.0, show_default=True, help="Of each figure in each round.")
+@click.option("--rounds", default=2, show_default=True)
+@click.option("--only", type=click.Choice(["tiny", "real"]))
+@click.option("--out", type=click.Path(path_type=Path), help="Write the figures as JSON.")
+def main(
+    export: Path | None, seconds: float, rounds: int, only: str | None, out: Path | None
+) -> None:
+    """Measure the ways to serve EXPORT, a folder of numbered versions."""
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     from cnnlg_tf.startup import start_tensorflow
 
     start_tensorflow()
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
-        tiny, real = export_tiny(Path(scratch)), arguments.export or export_untrained(Path(scratch))
+        tiny, real = export_tiny(Path(scratch)), export or export_untrained(Path(scratch))
         results = []
         for title, folder, make_ways in (
             ("tiny", tiny, tiny_ways),
             (f"real, {SIDE} px", real, real_ways),
         ):
-            if arguments.only and not title.startswith(arguments.only):
+            if only and not title.startswith(only):
                 continue
             ways = make_ways(folder, stack)
             print(f"\n{title} ({folder})")
             for clients in CLIENTS:
-                results += measure(title, ways, clients, arguments.seconds, arguments.rounds)
+                results += measure(title, ways, clients, seconds, rounds)
             stack.pop_all().close()  # the next model is measured without this one's servers
-    if arguments.out:
-        arguments.out.write_text(json.dumps({"cpus": os.cpu_count(), "results": results}, indent=1))
+    if out:
+        out.write_text(json.dumps({"cpus": os.cpu_count(), "results": results}, indent=1))
 
 
 def measure(

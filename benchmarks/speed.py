@@ -13,16 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-import numpy as np
-from PIL import Image
 
 import cnnlg_tf
+from cnnlg_tf.cli.reporting import Command
+from cnnlg_tf.photos import read_mask, read_photo
 from cnnlg_tf.startup import start_tensorflow
 
 EXAMPLES = Path(cnnlg_tf.__file__).parent / "examples"
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--model", type=click.Path(), help="Checkpoint folder; default: the shipped model.")
 @click.option("--rounds", default=5, show_default=True, help="Repairs of each, in turn.")
 @click.option("--threads", default=2, show_default=True, help="Of TensorFlow.")
@@ -31,17 +31,16 @@ def main(model: str | None, rounds: int, threads: int) -> None:
     start_tensorflow()
     import tensorflow as tf
 
-    from cnnlg_tf.evaluation.peers import load_peers
+    from cnnlg_tf.evaluation.peers import PEERS
     from cnnlg_tf.inference.inpainter import Inpainter
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    photo = np.asarray(Image.open(EXAMPLES / "lake.jpg").convert("RGB"))
-    mask = np.asarray(Image.open(EXAMPLES / "lake.mask.png").convert("L")) >= 128
-    inpainter = Inpainter(model)
+    photo = read_photo(EXAMPLES / "lake.jpg").pixels
+    mask = read_mask(EXAMPLES / "lake.mask.png")
+    peer, inpainter = PEERS["patchmatch"](), Inpainter(model)
     before = _peak_mebibytes()
     first = _seconds(lambda: inpainter.repair(photo, mask))
     peak = _peak_mebibytes() - before
-    (peer,) = load_peers(["patchmatch"])[0]
     ours, theirs = [], []
     for _ in range(rounds):
         ours.append(_seconds(lambda: inpainter.repair(photo, mask)))

@@ -11,22 +11,28 @@ import click
 import numpy as np
 
 import cnnlg_tf
+from cnnlg_tf.cli.reporting import Command
 from cnnlg_tf.evaluation.results import OURS
 from cnnlg_tf.evaluation.summary import by_kind
+from cnnlg_tf.extras import require
 from cnnlg_tf.startup import start_tensorflow
 
 DETAILS = (0.0, 0.5, 1.0, 1.5, 2.0)
 Point = tuple[float, float]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--photos", required=True, type=click.Path(exists=True))
 @click.option("--model", type=click.Path(), help="Checkpoint folder; default: the shipped model.")
 @click.option("--limit", default=40, show_default=True)
 @click.option("--peer-cache", type=click.Path(), help="Folder that keeps the peers' repairs.")
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", required=True, type=click.Path(dir_okay=False, writable=True, path_type=Path)
+)
 def main(photos: str, model: str | None, limit: int, peer_cache: str | None, out: Path) -> None:
     """Evaluate the model at each `detail` on the same cases."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    require("matplotlib", "bench")
     start_tensorflow()
     import tensorflow as tf
 

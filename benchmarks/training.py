@@ -17,6 +17,7 @@ from typing import Any
 import click
 import numpy as np
 
+from cnnlg_tf.cli.reporting import Command
 from cnnlg_tf.config import Config, PhaseConfig, load_config
 from cnnlg_tf.training.run import METRICS, prepare_environment, train
 
@@ -32,7 +33,7 @@ class Measured:
     input_wait_share: float
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--config", "path", default="configs/photos.yaml", show_default=True)
 @click.option("--set", "overrides", multiple=True, help="key=value, as of `cnnlg-tf train`.")
 @click.option("--phase", "name", default="prediction", show_default=True, help="Phase to time.")

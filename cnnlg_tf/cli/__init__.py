@@ -11,18 +11,7 @@ import click
 
 from cnnlg_tf import __version__
 from cnnlg_tf.cli import inpainting, measuring, production, training
-from cnnlg_tf.errors import CnnlgError
-
-
-class _Group(click.Group):
-    """Prints `Error: message` and exits 1 on CnnlgError; click itself exits 2 on bad usage."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except CnnlgError as error:
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(1)
+from cnnlg_tf.cli.reporting import Group
 
 
 class _Notes(logging.Handler):
@@ -39,7 +28,7 @@ class _Notes(logging.Handler):
             click.echo(f"Note: {message}", err=True)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cnnlg-tf")
 def main() -> None:
     """Repair and paint photos; train, measure, export and serve the model that does it."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +16,7 @@ from cnnlg_tf.evaluation.ffd import SCALES, Moments
 from cnnlg_tf.evaluation.metrics import Gradients
 from cnnlg_tf.evaluation.peers import Peer
 from cnnlg_tf.evaluation.results import Scores
-from cnnlg_tf.evaluation.scoring import Scored
+from cnnlg_tf.evaluation.scoring import Scored, Scorer
 from cnnlg_tf.files import atomic_path
 
 SCORES_VERSION = 2
@@ -58,6 +59,18 @@ class PeerCache:
         digest.update(case.image.tobytes())
         digest.update(np.packbits(case.mask).tobytes())
         return self.folder / peer.name / digest.hexdigest()[:24]
+
+
+def peer_result(peer: Peer, case: Case, scorer: Scorer, store: PeerCache | None) -> Scored:
+    """A peer's repair and its scores: stored from before, or made now and stored."""
+    if store is not None and (stored := store.load(peer, case)) is not None:
+        return stored
+    start = time.perf_counter()
+    repaired = peer.repair(case.damaged, case.mask)
+    scored = scorer.score(case, repaired, time.perf_counter() - start)
+    if store is not None:
+        store.store(peer, case, scored)
+    return scored
 
 
 def _save_moments(path: Path, moments: list[Moments]) -> None:

@@ -35,7 +35,7 @@ class Case:
     """
 
     photo: str
-    kind: MaskKind
+    kind: str
     image: npt.NDArray[np.uint8]
     mask: npt.NDArray[np.bool_]
 

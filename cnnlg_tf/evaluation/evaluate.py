@@ -16,13 +16,13 @@ import numpy.typing as npt
 
 from cnnlg_tf.config import MaskKind
 from cnnlg_tf.errors import ConfigError
-from cnnlg_tf.evaluation.cache import PeerCache
+from cnnlg_tf.evaluation.cache import PeerCache, peer_result
 from cnnlg_tf.evaluation.cases import MASK_KINDS, Case, CaseSet, Fit
 from cnnlg_tf.evaluation.lpips import MINIMUM_SIDE
-from cnnlg_tf.evaluation.peers import PEERS, Peer, load_peers
+from cnnlg_tf.evaluation.peers import PEERS, load_peers
 from cnnlg_tf.evaluation.report import write_report
 from cnnlg_tf.evaluation.results import OURS, Evaluation, Row, Shown
-from cnnlg_tf.evaluation.scoring import FfdTotals, Scored, Scorer
+from cnnlg_tf.evaluation.scoring import FfdTotals, Scorer, row_of
 from cnnlg_tf.inference.inpainter import Inpainter
 
 if TYPE_CHECKING:
@@ -87,12 +87,12 @@ def evaluate(
     totals = FfdTotals()
     shown: list[Shown] = []
     for case in cases:
-        found = {peer.name: _peer_result(peer, case, store, scorer) for peer in ready}
+        found = {peer.name: peer_result(peer, case, scorer, store) for peer in ready}
         if repair is not None:
             found[OURS] = scorer.score(case, *repair(case))
         totals.add_true(case.kind, scorer.true_moments(case))
         for method, scored in found.items():
-            rows.append(_row(case, method, scored))
+            rows.append(row_of(case, method, scored))
             totals.add(case.kind, method, scored.moments)
         if case.photo in chosen:
             shown.append(Shown(case, {method: each.repaired for method, each in found.items()}))
@@ -145,28 +145,6 @@ class _Ours:
 @cache
 def _scorer() -> Scorer:
     return Scorer()
-
-
-def _peer_result(peer: Peer, case: Case, store: PeerCache | None, scorer: Scorer) -> Scored:
-    if store is not None and (stored := store.load(peer, case)) is not None:
-        return stored
-    start = time.perf_counter()
-    repaired = peer.repair(case.damaged, case.mask)
-    scored = scorer.score(case, repaired, time.perf_counter() - start)
-    if store is not None:
-        store.store(peer, case, scored)
-    return scored
-
-
-def _row(case: Case, method: str, scored: Scored) -> Row:
-    return Row(
-        photo=case.photo,
-        kind=case.kind,
-        hole_ratio=case.hole_ratio,
-        texture=case.texture,
-        method=method,
-        **vars(scored.scores),
-    )
 
 
 def _evenly(names: Sequence[str], count: int) -> set[str]:

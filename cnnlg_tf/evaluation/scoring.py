@@ -10,7 +10,7 @@ from cnnlg_tf.evaluation import metrics
 from cnnlg_tf.evaluation.cases import Case
 from cnnlg_tf.evaluation.ffd import Moments, PhotoFeatures, frechet_distance, hole_moments
 from cnnlg_tf.evaluation.lpips import Lpips
-from cnnlg_tf.evaluation.results import Ffd, Scores
+from cnnlg_tf.evaluation.results import Ffd, Row, Scores
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -48,6 +48,18 @@ class Scorer:
     def true_moments(self, case: Case) -> list[Moments]:
         """The moments of the photo itself where the case's hole is."""
         return hole_moments(self._features, case.image / 255.0, case.mask)
+
+
+def row_of(case: Case, method: str, scored: Scored) -> Row:
+    """What one method scored on one case."""
+    return Row(
+        photo=case.photo,
+        kind=case.kind,
+        hole_ratio=case.hole_ratio,
+        texture=case.texture,
+        method=method,
+        **vars(scored.scores),
+    )
 
 
 class FfdTotals:

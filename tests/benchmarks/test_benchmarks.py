@@ -1,0 +1,112 @@
+"""Benchmarks end errors in one line; what objects.py draws."""
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from cnnlg_tf.inference import inpainter
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", FOLDER / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help(name: str) -> None:
+    result = CliRunner().invoke(_load(name).main, ["--help"])
+    assert result.exit_code == 0, result.output
+    assert "Usage: main [OPTIONS]" in result.output
+
+
+_NO_MODEL = "a model must be a checkpoint folder"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("before_after", ["--model", "/nowhere", "-o", "{out}.jpg"], _NO_MODEL),
+        ("before_after", ["-o", "{out}.what"], "the output's name must end in one of"),
+        ("failures", ["--photos", "{photos}", "--model", "/nowhere", "-o", "{out}.jpg"], _NO_MODEL),
+        ("failures", ["--photos", "{photos}", "-o", "{out}.what"], "the output's name must end"),
+        ("objects", ["--photos", "{empty}", "-o", "{out}.jpg"], "holds no photo"),
+        ("objects", ["--photos", "{photos}", "-o", "{out}.what"], "the output's name must end"),
+        ("speed", ["--model", "/nowhere"], _NO_MODEL),
+        ("tradeoff", ["--photos", "{photos}", "--model", "/nowhere", "-o", "{out}"], _NO_MODEL),
+        ("training", ["--set", "data.root=x"], "vgg_weights is needed"),
+        ("training", ["--config", "none.yaml"], "none.yaml"),
+    ],
+)
+def test_errors_end_in_one_line(
+    name: str, options: list[str], message: str, tmp_path: Path, photo_folder: Callable[..., Path]
+) -> None:
+    places = {"photos": photo_folder(count=1), "empty": tmp_path / "empty", "out": tmp_path / "out"}
+    places["empty"].mkdir()
+    result = CliRunner().invoke(_load(name).main, [each.format(**places) for each in options])
+    assert result.exit_code == 1, result.output
+    lines = result.output.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("Error: ") and message in lines[0]
+
+
+def test_large_photo_tells_why_a_case_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each case is a process of its own, whose traceback or error comes back as one line."""
+    module = _load("large_photo")
+    ended = SimpleNamespace(returncode=1, stderr="noise of a runtime\nError: no such model\n")
+    monkeypatch.setattr(module.subprocess, "run", lambda *_, **__: ended)
+    result = CliRunner().invoke(module.main, ["--only", "24 MP, half"])
+    assert result.exit_code == 1
+    assert result.output.splitlines()[1:] == ["Error: 24 MP, half missing: no such model"]
+
+
+def test_objects_are_blobs_of_one_size() -> None:
+    module = _load("objects")
+    masks = [module.draw_object(256, np.random.default_rng(seed)) for seed in range(12)]
+    for mask in masks:
+        assert mask.mean() == pytest.approx(module.SHARE, rel=0.05)
+        assert not (mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+    assert not np.array_equal(masks[0], masks[1])
+    np.testing.assert_array_equal(masks[3], module.draw_object(256, np.random.default_rng(3)))
+
+
+def test_objects_shows_hole_peer_and_ours(
+    tmp_path: Path, photo_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("patchmatch", reason="needs pypatchmatch (extra `bench`)")
+
+    class Grey:
+        def __init__(self, model: object) -> None:
+            assert model == "my-model"
+
+        def repair(self, photo: np.ndarray, mask: np.ndarray) -> SimpleNamespace:
+            return SimpleNamespace(photo=np.where(mask[..., None], np.uint8(128), photo))
+
+    monkeypatch.setattr(inpainter, "Inpainter", Grey)
+    module = _load("objects")
+    monkeypatch.setattr(module, "SIZE", 128)
+    monkeypatch.setattr(module, "SHOWN", 96)
+    out = tmp_path / "new" / "objects.png"
+    options = ["--photos", str(photo_folder(count=2)), "--model", "my-model", "--tile", "48"]
+    result = CliRunner().invoke(module.main, [*options, "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "000.png: LPIPS" in result.output and "FFD" in result.output
+    with Image.open(out) as opened:
+        sheet = np.asarray(opened.convert("RGB")).astype(int)
+    assert sheet.shape == (3 * 48, 2 * 48 + module.GAP, 3)
+    hole = (np.abs(sheet[:48, :48] - (235, 60, 120)) < 3).all(axis=-1)
+    assert hole.mean() > 0.05
+    assert (np.abs(sheet[96:, :48][hole] - 128) < 12).mean() > 0.9  # ours stands below
+    assert (np.abs(sheet[48:96, :48][hole] - 128) < 12).mean() < 0.9
