@@ -5,6 +5,7 @@
 Prints a table and draws the curve of each kind of hole beside the classical methods. Needs the extra `bench`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,10 +16,30 @@ from cnnlg_tf.cli.reporting import Command
 from cnnlg_tf.evaluation.results import OURS
 from cnnlg_tf.evaluation.summary import by_kind
 from cnnlg_tf.extras import require
+from cnnlg_tf.inference.network import Conditions, Filled, Network
 from cnnlg_tf.startup import start_tensorflow
 
 DETAILS = (0.0, 0.5, 1.0, 1.5, 2.0)
 Point = tuple[float, float]
+
+
+class AtDetail:
+    """A network whose `detail` is fixed."""
+
+    def __init__(self, network: Network, detail: float) -> None:
+        self._network, self._detail = network, detail
+        self.can, self.widest = network.can, network.widest
+        self.find_damage = network.find_damage
+
+    def fill(
+        self,
+        image: np.ndarray,
+        hole: np.ndarray,
+        conditions: Conditions,
+        guide: np.ndarray | None = None,
+    ) -> Filled:
+        """As the network's, at the fixed detail."""
+        return self._network.fill(image, hole, replace(conditions, detail=self._detail), guide)
 
 
 @click.command(cls=Command)
@@ -34,25 +55,13 @@ def main(photos: str, model: str | None, limit: int, peer_cache: str | None, out
     out.parent.mkdir(parents=True, exist_ok=True)
     require("matplotlib", "bench")
     start_tensorflow()
-    import tensorflow as tf
-
     from cnnlg_tf.evaluation.evaluate import evaluate
 
-    network = cnnlg_tf.load(model)
-
-    class AtDetail:
-        """The model with its `detail` fixed."""
-
-        def __init__(self, detail: float) -> None:
-            self.detail = detail
-
-        def repair(self, image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            repaired: tuple[tf.Tensor, tf.Tensor] = network.repair(image, mask, self.detail)
-            return repaired
-
+    network = cnnlg_tf.open_network(model)
     curves: dict[str, list[Point]] = {}
     for detail in DETAILS:
-        rows = evaluate(AtDetail(detail), photos, limit=limit, peers=(), pictures=0).rows
+        at_detail = AtDetail(network, detail)
+        rows = evaluate(at_detail, photos, limit=limit, peers=(), pictures=0).rows
         for kind, methods in by_kind(rows).items():
             scores = methods[OURS]
             curves.setdefault(kind, []).append((scores["psnr"], scores["lpips"]))
