@@ -130,15 +130,37 @@ def _refuse_options_of_others(context: click.Context, format_: str, builder: str
 
 @click.command()
 @click.argument("export_dir", type=click.Path())
+@click.option("--host", default="127.0.0.1", show_default=True, help="Listen on; 0.0.0.0: all.")
 @click.option("--port", default=8500, show_default=True, help="Port of the gRPC API.")
 @click.option("--rest-port", default=8501, show_default=True, help="Port of the REST API; 0: none.")
 @click.option("--name", default="cnnlg", show_default=True, help="Name clients call the model by.")
 @click.option("--batching", is_flag=True, help="Merge concurrent requests of the same size.")
-def serve(export_dir: str, port: int, rest_port: int, name: str, batching: bool) -> None:
+@click.option("--tls-certificate", type=click.Path(), help="PEM file: encrypt both ports.")
+@click.option("--tls-key", type=click.Path(), help="PEM file of the certificate's key.")
+@click.option("--tls-client-ca", type=click.Path(), help="Let in only clients this CA signed.")
+def serve(
+    export_dir: str,
+    host: str,
+    port: int,
+    rest_port: int,
+    name: str,
+    batching: bool,
+    tls_certificate: str | None,
+    tls_key: str | None,
+    tls_client_ca: str | None,
+) -> None:
     """Serve EXPORT_DIR, a folder of numbered versions, as TensorFlow Serving would.
 
     New versions are taken up as they appear. `cnnlg-tf-model-server` has all the options.
     """
     from cnnlg_tf.serving.server.front import serve_export
 
-    serve_export(export_dir, name=name, port=port, rest_port=rest_port, batching=batching)
+    serve_export(
+        export_dir,
+        name=name,
+        host=host,
+        port=port,
+        rest_port=rest_port,
+        batching=batching,
+        tls_files=(tls_certificate, tls_key, tls_client_ca),
+    )

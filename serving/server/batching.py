@@ -182,6 +182,7 @@ class BatchedServable(Servable):
         metrics: ServerMetrics,
     ) -> None:
         self.signatures = servable.signatures
+        self.rules = servable.rules
         self.path = servable.path
         self.options = options
         self._servable = servable

@@ -45,17 +45,18 @@ def check_options(options: ServerOptions) -> None:
 def check_ports(options: ServerOptions) -> None:
     """Find a taken port before spending time on models. Raises ServingError: UNAVAILABLE."""
     for port in filter(None, (options.port, options.rest_api_port)):
-        _check_port(port)
+        _check_port(options.host, port)
 
 
-def _check_port(port: int) -> None:
-    with contextlib.closing(socket.socket()) as probe:
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.closing(socket.socket(family)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("0.0.0.0", port))
+            probe.bind((host, port))
         except OSError as error:
             raise ServingError(
-                f"port {port} cannot be listened on: {error.strerror}. "
+                f"port {port} of {host} cannot be listened on: {error.strerror}. "
                 "Stop the program that holds it, or choose another port",
                 "UNAVAILABLE",
             ) from error

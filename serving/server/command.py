@@ -15,6 +15,7 @@ from cnnlg_tf.serving.server.options import ServerOptions
 from cnnlg_tf.startup import start_tensorflow
 
 _FAILED = 255  # what main's `return -1` gives
+TLSFiles = tuple[str | None, str | None, str | None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,10 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def serve(options: ServerOptions, on_ready: Callable[[], None] = lambda: None) -> None:
+def serve(
+    options: ServerOptions,
+    on_ready: Callable[[], None] = lambda: None,
+    tls_files: TLSFiles = (None, None, None),
+) -> None:
     """Run a server in this process until a signal; then drain it.
 
     Args:
+        tls_files: PEM files of the server's certificate, its key, and the CA of its clients.
         on_ready: called when the models are loaded and the ports are open.
 
     Raises:
@@ -65,8 +71,9 @@ def serve(options: ServerOptions, on_ready: Callable[[], None] = lambda: None) -
     start_tensorflow()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # v1's loader calls itself deprecated
     from cnnlg_tf.serving.server.model_server import ModelServer
+    from cnnlg_tf.serving.server.tls import ServerTLS
 
-    server = ModelServer(options)
+    server = ModelServer(options, ServerTLS.from_files(*tls_files))
 
     def stop_on_signal() -> None:
         signal.sigwait(signals)

@@ -10,11 +10,11 @@ from typing import Any
 from tensorflow_serving.apis import model_management_pb2
 
 from cnnlg_tf.errors import ServingError
-from cnnlg_tf.serving.server import status
+from cnnlg_tf.serving.server import rest_json, status
 from cnnlg_tf.serving.server.limits import Call
 from cnnlg_tf.serving.server.manager import ModelManager
 from cnnlg_tf.serving.server.metrics import ServerMetrics
-from cnnlg_tf.serving.server.prediction import Inference
+from cnnlg_tf.serving.server.prediction import DEFAULT_SIGNATURE, Inference
 
 
 class ServerCore:
@@ -30,6 +30,29 @@ class ServerCore:
 
     def predict(self, request: Any, call: Call, entrypoint: str) -> Any:
         return self._answer("predict", self._inference.predict, request, call, entrypoint)
+
+    def predict_json(self, spec: Any, document: dict[str, Any], call: Call) -> str:
+        """A predict document of the REST API -> the JSON text of its answer.
+
+        One lease covers reading the document and running the model: between two, a new version
+        with other inputs could come in.
+        """
+
+        def answer(servable: Any, version: int, document: Any, call: Call) -> str:
+            name = document.get("signature_name") or DEFAULT_SIGNATURE
+            if name not in servable.signatures:
+                raise ServingError(
+                    f'Serving signature name: "{name}" not found in signature def',
+                    "INVALID_ARGUMENT",
+                )
+            signature = servable.signatures[name]
+            arrays, rows = rest_json.predict_inputs(document, signature.inputs)
+            outputs = self._inference.predict_arrays(
+                servable, name, arrays, sorted(signature.outputs), call, spec.name
+            )
+            return rest_json.predict_answer(outputs, rows)
+
+        return str(self._answer("predict", answer, document, call, "REST", spec))
 
     def classify(self, request: Any, call: Call, entrypoint: str) -> Any:
         return self._answer("classify", self._inference.classify, request, call, entrypoint)
@@ -50,6 +73,10 @@ class ServerCore:
     def metadata(self, request: Any, call: Call) -> Any:
         with self.manager.lease(_spec(request)) as (servable, version):
             return self._inference.metadata(servable, version, request, call)
+
+    def not_ready(self) -> list[str]:
+        """Names of the configured models that cannot answer now."""
+        return self.manager.not_ready()
 
     def status(self, request: Any) -> Any:
         return self.manager.status(_spec(request))

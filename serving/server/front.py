@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.extras import require
+from cnnlg_tf.serving.server.command import TLSFiles, serve
 from cnnlg_tf.serving.server.options import ServerOptions
 
 
@@ -11,11 +12,17 @@ def serve_export(
     export_dir: str | Path,
     *,
     name: str = "cnnlg",
+    host: str = "127.0.0.1",
     port: int = 8500,
     rest_port: int = 8501,
     batching: bool = False,
+    tls_files: TLSFiles = (None, None, None),
 ) -> None:
     """Serve a folder of numbered versions until SIGTERM or Ctrl+C; says on stdout where.
+
+    Args:
+        host: the address to listen on; the default answers this machine only.
+        tls_files: PEM files of the server's certificate, its key, and the CA of its clients.
 
     Raises:
         ServingError: the folder holds no version, a port is taken, or the model cannot be loaded.
@@ -28,19 +35,20 @@ def serve_export(
             f"an export to serve must hold a numbered folder, as {folder / '1'}. Received: {found}",
             "NOT_FOUND",
         )
-    for module in ("grpc_health", "grpc_reflection", "tensorflow_serving"):
+    for module in ("grpc_health", "grpc_reflection", "tensorflow_serving", "uvicorn", "httptools"):
         require(module, "serving")
-    from cnnlg_tf.serving.server.command import serve
-
     options = ServerOptions(
         model_name=name,
         model_base_path=str(folder.resolve()),
+        host=host,
         port=port,
         rest_api_port=rest_port,
         enable_batching=batching,
         max_num_load_retries=2,  # a broken export fails soon; a slow copy gets two seconds
         load_retry_interval_micros=1_000_000,
     )
-    rest = f", REST at http://localhost:{rest_port}/v1/models/{name}" if rest_port else ""
-    text = f"Serving {name}: gRPC at localhost:{port}{rest}. Stop with Ctrl+C."
-    serve(options, on_ready=lambda: print(text, flush=True))
+    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::1", "::") else host
+    scheme = "http" if tls_files[0] is None else "https"
+    rest = f", REST at {scheme}://{shown}:{rest_port}/v1/models/{name}" if rest_port else ""
+    text = f"Serving {name}: gRPC at {shown}:{port}{rest}. Stop with Ctrl+C."
+    serve(options, on_ready=lambda: print(text, flush=True), tls_files=tls_files)

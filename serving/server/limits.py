@@ -20,11 +20,13 @@ _POLL_SECONDS = 0.2
 class Limits:
     """Sizes above which a request is refused.
 
-    `message_bytes` bounds a message, a REST body and each tensor that a message declares;
-    `image_pixels` bounds width x height x frames of each encoded image in a string tensor.
+    `message_bytes` bounds a gRPC message and each tensor that one declares; `rest_body_bytes` a REST
+    body, before and after it is unpacked; `image_pixels` bounds width x height x frames of each
+    encoded image in a string tensor, and the pixels of an image tensor.
     """
 
     message_bytes: int = 2**31 - 1
+    rest_body_bytes: int = 256 * 2**20
     image_pixels: int = 64 * 2**20
 
 
@@ -34,12 +36,9 @@ DEFAULT_LIMITS = Limits()
 class Call:
     """The deadline and the cancellation of one request."""
 
-    def __init__(
-        self, timeout: float | None = None, has_left: Callable[[], bool] = lambda: False
-    ) -> None:
-        """`timeout` in seconds from now, None for none; `has_left` is asked whether the client did."""
+    def __init__(self, timeout: float | None = None) -> None:
+        """`timeout` in seconds from now, None for none."""
         self._deadline = None if timeout is None else time.monotonic() + timeout
-        self._has_left = has_left
         self._cancelled = threading.Event()
         self._callbacks: list[Callable[[], None]] = []
 
@@ -61,7 +60,7 @@ class Call:
 
     def problem(self) -> ServingError | None:
         """Why this request need not be worked on any more, or None."""
-        if self._cancelled.is_set() or self._has_left():
+        if self._cancelled.is_set():
             return ServingError("the client cancelled the request", "CANCELLED")
         if self.remaining() == 0.0:
             return ServingError(
@@ -73,6 +72,47 @@ class Call:
         """Raise ServingError (CANCELLED, DEADLINE_EXCEEDED) when the request is over."""
         if problem := self.problem():
             raise problem
+
+
+class ByteBudget:
+    """How many bytes of requests may lie in memory at once, over all requests."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def share(self) -> Iterator["ByteShare"]:
+        """One request's part of the budget; given back at the end."""
+        part = ByteShare(self)
+        try:
+            yield part
+        finally:
+            self.take(-part.held)
+
+    def take(self, count: int) -> None:
+        """Raises ServingError: UNAVAILABLE, others hold too much; trying again later helps."""
+        with self._lock:
+            if count > 0 and self._held + count > self._most:
+                raise ServingError(
+                    f"the requests in memory must have at most {self._most} bytes together. "
+                    "Try again later",
+                    "UNAVAILABLE",
+                )
+            self._held += count
+
+
+class ByteShare:
+    """What one request holds of a ByteBudget."""
+
+    def __init__(self, budget: ByteBudget) -> None:
+        self._budget = budget
+        self.held = 0
+
+    def add(self, count: int) -> None:
+        self._budget.take(count)
+        self.held += count
 
 
 class RunGate:

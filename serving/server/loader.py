@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from cnnlg_tf.errors import ServingError
+from cnnlg_tf.export import manifest
 from cnnlg_tf.serving.server.batching import BatchedServable, BatchingOptions, BatchScheduler
 from cnnlg_tf.serving.server.config_files import BatchingParameters, read_text_proto
 from cnnlg_tf.serving.server.limits import Call, RunGate
@@ -78,8 +79,18 @@ class Loader:
             from cnnlg_tf.serving.server.tflite_servable import TFLiteServable
 
             return TFLiteServable(path, self._options.num_tflite_pools, self._gate)
-        config = self._options.session_config
-        return SavedModelServable(path, self._options.saved_model_tags, config, self._gate)
+        described = None
+        if (
+            path / manifest.NAME
+        ).is_file():  # an export of ours: nothing altered reaches TensorFlow
+            described = manifest.verify(path).get("signatures")
+        return SavedModelServable(
+            path,
+            self._options.saved_model_tags,
+            self._options.session_config,
+            self._gate,
+            described,
+        )
 
     def _with_batching(self, servable: Servable) -> Servable:
         options = self._options.batching

@@ -161,6 +161,16 @@ class ModelManager:
                 version.users -= 1
                 self._changed.notify_all()
 
+    def not_ready(self) -> list[str]:
+        """Names of the configured models of which no version is available."""
+        with self._changed:
+            configs = self._config.model_config_list.config if self._config else ()
+            return [
+                config.name
+                for config in configs
+                if not any(v.state == AVAILABLE for v in self._models.get(config.name, {}).values())
+            ]
+
     def status(self, spec: Any) -> Any:
         """GetModelStatusResponse for a ModelSpec, newest version first.
 

@@ -3,7 +3,6 @@
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,7 +18,6 @@ from cnnlg_tf.serving.server.config_files import (
     BatchingParameters,
     ModelServerConfig,
     MonitoringConfig,
-    SSLConfig,
     read_text_proto,
     single_model_config,
 )
@@ -32,6 +30,7 @@ from cnnlg_tf.serving.server.metrics import PROMETHEUS_PATH, ServerMetrics
 from cnnlg_tf.serving.server.options import ServerOptions
 from cnnlg_tf.serving.server.prediction import Inference
 from cnnlg_tf.serving.server.rest import RestServer
+from cnnlg_tf.serving.server.tls import ServerTLS
 
 _log = logging.getLogger(__name__)
 # Threads that wait for a batch or for their turn are cheap; health checks must find a free one.
@@ -45,8 +44,11 @@ class ModelServer:
         server.wait()
     """
 
-    def __init__(self, options: ServerOptions) -> None:
+    def __init__(self, options: ServerOptions, tls: ServerTLS | None = None) -> None:
         """Read the config files; no model is loaded and no port is open yet.
+
+        Args:
+            tls: encrypts both ports, where the options name no SSLConfig of their own.
 
         Raises:
             ServingError: options that contradict each other, or a config file that is wrong.
@@ -55,9 +57,14 @@ class ModelServer:
         self._options = options
         self._stopped = threading.Event()
         self._config = _model_config(options)
+        self._grpc_tls = ServerTLS.from_config(options.ssl_config_file) or tls
+        rest_tls = ServerTLS.from_config(options.rest_api_ssl_config_file) or tls
+        self._rest_tls = rest_tls.ssl_context() if rest_tls else None
         self._prometheus_path = _prometheus_path(options)
         metrics = ServerMetrics()
-        self._limits = Limits(options.max_message_bytes, options.max_image_pixels)
+        self._limits = Limits(
+            options.max_message_bytes, options.max_rest_body_bytes, options.max_image_pixels
+        )
         inference = Inference(
             self._limits,
             metrics,
@@ -93,7 +100,8 @@ class ModelServer:
         self._manager.start(self._config)
         if self._stopped.is_set():
             return
-        addresses = [f"0.0.0.0:{options.port}"] if options.port else []
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        addresses = [f"{host}:{options.port}"] if options.port else []
         if options.grpc_socket_path:
             addresses.append(f"unix:{options.grpc_socket_path}")
         if addresses:
@@ -103,6 +111,8 @@ class ModelServer:
             self._rest = RestServer(
                 self._core,
                 options.rest_api_port,
+                host=options.host,
+                tls=self._rest_tls,
                 threads=options.rest_api_num_threads,
                 timeout=options.rest_api_timeout_in_ms / 1000,
                 cors=options.rest_api_enable_cors_support,
@@ -176,7 +186,7 @@ class ModelServer:
             from cnnlg_tf.serving.server.profiler import add_profiler_service
 
             add_profiler_service(server)
-        credentials = _credentials(options)
+        credentials = self._grpc_tls.grpc_credentials() if self._grpc_tls else None
         for address in addresses:
             try:
                 if credentials is None:
@@ -275,14 +285,3 @@ def _channel_arguments(text: str) -> list[tuple[str, int | str]]:
         number = value.removeprefix("-").isdigit()
         arguments.append((key, int(value) if number else value))
     return arguments
-
-
-def _credentials(options: ServerOptions) -> Any:
-    if not options.ssl_config_file:
-        return None
-    config = read_text_proto(Path(options.ssl_config_file), SSLConfig)
-    return grpc.ssl_server_credentials(
-        [(config.server_key.encode(), config.server_cert.encode())],
-        root_certificates=config.custom_ca.encode() or None,
-        require_client_auth=config.client_verify,
-    )

@@ -14,11 +14,15 @@ _UNSUPPORTED = "TF-Serving has it; the embedded server refuses it."
 class ServerOptions:
     """What a server is started with. Names and defaults are TF-Serving's."""
 
+    host: str = flag("0.0.0.0", "Address that both APIs listen on (not in TF-Serving).")
     port: int = flag(8500, "TCP port of the gRPC API.")
     grpc_socket_path: str = flag("", "Path of a UNIX socket that also serves the gRPC API.")
     grpc_channel_arguments: str = flag("", "gRPC server options, key=value, separated by commas.")
     grpc_max_threads: int = flag(4 * _CPUS, "How many requests may run in the models at once.")
     ssl_config_file: str = flag("", "Text SSLConfig: serve gRPC over TLS.")
+    rest_api_ssl_config_file: str = flag(
+        "", "Text SSLConfig: serve REST over TLS (not in TF-Serving)."
+    )
     rest_api_port: int = flag(0, "TCP port of the REST API; 0 for none. Must differ from --port.")
     rest_api_num_threads: int = flag(4 * _CPUS, "How many REST requests are worked on at once.")
     rest_api_timeout_in_ms: int = flag(30_000, "Time limit of a REST request.")
@@ -94,10 +98,13 @@ class ServerOptions:
     thread_pool_factory_config_file: str = flag("", _UNSUPPORTED)
     version: bool = flag(False, "Print the versions and exit.")
     max_message_bytes: int = flag(
-        2**31 - 1, "Largest gRPC message, REST body and tensor (not in TF-Serving)."
+        2**31 - 1, "Largest gRPC message, and tensor in one (not in TF-Serving)."
+    )
+    max_rest_body_bytes: int = flag(
+        256 * 2**20, "Largest REST body, unpacked too (not in TF-Serving)."
     )
     max_image_pixels: int = flag(
-        64 * 2**20, "Most pixels of an encoded image in a string input (not in TF-Serving)."
+        64 * 2**20, "Most pixels of an image, encoded or a tensor (not in TF-Serving)."
     )
     drain_timeout_seconds: int = flag(
         30, "How long SIGTERM lets running requests finish (not in TF-Serving)."

@@ -1,7 +1,7 @@
 """What each call of PredictionService does; gRPC, REST and warm-up all come here."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,10 @@ from cnnlg_tf.serving.server.limits import Call, Limits, check_images
 from cnnlg_tf.serving.server.metrics import ServerMetrics
 from cnnlg_tf.serving.server.servable import Servable
 from cnnlg_tf.serving.server.tensors import to_array, to_proto
+from cnnlg_tf.serving.server.validation import check_inputs
 
 DEFAULT_SIGNATURE = "serving_default"
+_EXAMPLES = "inputs"  # the alias under which Classify and Regress take serialised tf.Examples
 _CLASSIFY = "tensorflow/serving/classify"
 _REGRESS = "tensorflow/serving/regress"
 
@@ -52,21 +54,36 @@ class Inference:
         signature = servable.signatures.get(name)
         if signature is None:
             raise ServingError(f'Serving signature key "{name}" not found.', "FAILED_PRECONDITION")
-        feeds = self._feeds(signature, request.inputs)
-        aliases = _outputs(signature, request.output_filter)
-        arrays = self._run(
-            servable,
-            feeds,
-            [signature.outputs[alias].name for alias in aliases],
-            call,
-            spec.name,
-            "Predict",
+        defaults = _defaults(signature, request.inputs)
+        arrays = {
+            alias: to_array(proto, alias, self._limits)
+            for alias, proto in sorted([*request.inputs.items(), *defaults.items()])
+        }
+        outputs = self.predict_arrays(
+            servable, name, arrays, _outputs(signature, request.output_filter), call, spec.name
         )
         response = predict_pb2.PredictResponse()
         _fill_spec(response.model_spec, spec.name, name, version)
-        for alias, array in zip(aliases, arrays, strict=True):
-            to_proto(np.asarray(array), response.outputs[alias], as_content=self._as_content)
+        for alias, array in outputs.items():
+            to_proto(array, response.outputs[alias], as_content=self._as_content)
         return response
+
+    def predict_arrays(
+        self,
+        servable: Servable,
+        name: str,
+        arrays: Mapping[str, np.ndarray],
+        aliases: Sequence[str],
+        call: Call,
+        model: str,
+    ) -> dict[str, np.ndarray]:
+        """The outputs called `aliases` of the signature `name`; `arrays` has every input."""
+        self._check(servable, name, arrays)
+        signature = servable.signatures[name]
+        feeds = {signature.inputs[alias].name: array for alias, array in arrays.items()}
+        fetches = [signature.outputs[alias].name for alias in aliases]
+        outputs = self._run(servable, feeds, fetches, call, model, "Predict")
+        return dict(zip(aliases, map(np.asarray, outputs), strict=True))
 
     def classify(self, servable: Servable, version: int, request: Any, call: Call) -> Any:
         """ClassificationRequest -> ClassificationResponse."""
@@ -75,6 +92,7 @@ class Inference:
         signature = _signature(servable, name)
         feed, fetches = self._classification(signature)
         examples = self._examples(request.input, spec.name)
+        self._check(servable, name, {_EXAMPLES: examples})
         arrays = self._run(servable, {feed: examples}, fetches, call, spec.name, "Classify")
         response = classification_pb2.ClassificationResponse()
         _fill_spec(response.model_spec, spec.name, name, version)
@@ -89,6 +107,7 @@ class Inference:
         name = spec.signature_name or DEFAULT_SIGNATURE
         feed, fetches = self._regression(_signature(servable, name))
         examples = self._examples(request.input, spec.name)
+        self._check(servable, name, {_EXAMPLES: examples})
         arrays = self._run(servable, {feed: examples}, fetches, call, spec.name, "Regress")
         response = regression_pb2.RegressionResponse()
         _fill_spec(response.model_spec, spec.name, name, version)
@@ -96,7 +115,10 @@ class Inference:
         return response
 
     def multi_inference(self, servable: Servable, version: int, request: Any, call: Call) -> Any:
-        """MultiInferenceRequest -> MultiInferenceResponse: several signatures in one run."""
+        """MultiInferenceRequest -> MultiInferenceResponse: several signatures in one run.
+
+        The examples are fed to each signature's own input: TensorFlow 2 gives every signature one.
+        """
         feeds, wanted, names = set(), [], set()
         for task in request.tasks:
             if task.model_spec.name != request.tasks[0].model_spec.name:
@@ -123,14 +145,13 @@ class Inference:
                 )
             feeds.add(feed)
             wanted.append((task, signature, fetches))
-        if len(feeds) != 1:
-            raise ServingError(
-                "Input tensor must be the same for all Signatures.", "INVALID_ARGUMENT"
-            )
         model = request.tasks[0].model_spec.name
         examples = self._examples(request.input, model)
+        for name in sorted(names):
+            self._check(servable, name, {_EXAMPLES: examples})
         union = sorted({fetch for _, _, fetches in wanted for fetch in fetches})
-        arrays = self._run(servable, {feeds.pop(): examples}, union, call, model, "MultiInference")
+        fed = dict.fromkeys(sorted(feeds), examples)
+        arrays = self._run(servable, fed, union, call, model, "MultiInference")
         computed = dict(zip(union, arrays, strict=True))
         response = inference_pb2.MultiInferenceResponse()
         for task, signature, fetches in wanted:
@@ -160,25 +181,12 @@ class Inference:
         response.metadata["signature_def"].Pack(signatures)
         return response
 
-    def _feeds(self, signature: Any, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        given, known = set(inputs), set(signature.inputs)
-        optional = set(signature.defaults) - given
-        if given - known or known - given - optional:
-            raise ServingError(
-                f"input size does not match signature: {len(given)}!={len(known)} "
-                f"len({_braces(given)}) != len({_braces(known)}). "
-                f"Sent extra: {_braces(given - known)}. "
-                f"Missing but required: {_braces(known - given)}.",
-                "INVALID_ARGUMENT",
-            )
-        feeds = {}
-        for alias in sorted(known):
-            proto = signature.defaults[alias] if alias in optional else inputs[alias]
-            array = to_array(proto, alias, self._limits)
+    def _check(self, servable: Servable, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Nothing that native code could stumble over gets past here."""
+        check_inputs(arrays, servable.rules[name], self._limits)
+        for alias, array in arrays.items():
             if array.dtype == object:
                 check_images(array, alias, self._limits)
-            feeds[signature.inputs[alias].name] = array
-        return feeds
 
     def _examples(self, source: Any, model: str) -> np.ndarray:
         """The serialized tf.Examples of an Input, the context put before each."""
@@ -208,13 +216,13 @@ class Inference:
 
     def _classification(self, signature: Any) -> tuple[str, list[str]]:
         """The input tensor's name and the outputs' (classes, scores: those there are)."""
-        self._check(signature, _CLASSIFY, "classification")
+        self._check_method_name(signature, _CLASSIFY, "classification")
         if len(signature.outputs) not in (1, 2):
             raise ServingError(
                 f"Expected one or two output Tensors, found {len(signature.outputs)}",
                 "INVALID_ARGUMENT",
             )
-        feed = _tensor(signature.inputs, "inputs", "classification inputs", signature)
+        feed = _tensor(signature.inputs, _EXAMPLES, "classification inputs", signature)
         fetches = [
             signature.outputs[key].name for key in ("classes", "scores") if key in signature.outputs
         ]
@@ -228,13 +236,13 @@ class Inference:
         return feed, fetches
 
     def _regression(self, signature: Any) -> tuple[str, list[str]]:
-        self._check(signature, _REGRESS, "regression")
+        self._check_method_name(signature, _REGRESS, "regression")
         if len(signature.outputs) != 1:
             raise ServingError("Expected one output Tensor.", "INVALID_ARGUMENT")
-        feed = _tensor(signature.inputs, "inputs", "regression inputs", signature)
+        feed = _tensor(signature.inputs, _EXAMPLES, "regression inputs", signature)
         return feed, [_tensor(signature.outputs, "outputs", "regression outputs", signature)]
 
-    def _check(self, signature: Any, method: str, kind: str) -> None:
+    def _check_method_name(self, signature: Any, method: str, kind: str) -> None:
         if self._check_method and signature.method_name != method:
             raise ServingError(
                 f"Expected {kind} signature method_name to be {method}. "
@@ -243,6 +251,25 @@ class Inference:
             )
         if len(signature.inputs) != 1:
             raise ServingError("Expected one input Tensor.", "INVALID_ARGUMENT")
+
+
+def _defaults(signature: Any, given: Iterable[str]) -> dict[str, Any]:
+    """The default TensorProtos of the inputs that are not given.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT, an input is missing or unknown.
+    """
+    names, known = set(given), set(signature.inputs)
+    optional = set(signature.defaults) - names
+    if names - known or known - names - optional:
+        raise ServingError(
+            f"input size does not match signature: {len(names)}!={len(known)} "
+            f"len({_braces(names)}) != len({_braces(known)}). "
+            f"Sent extra: {_braces(names - known)}. "
+            f"Missing but required: {_braces(known - names)}.",
+            "INVALID_ARGUMENT",
+        )
+    return {alias: signature.defaults[alias] for alias in optional}
 
 
 def _signature(servable: Servable, name: str) -> Any:

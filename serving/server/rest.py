@@ -1,52 +1,79 @@
-"""The REST face: TF-Serving's HTTP API and its Prometheus page on one port."""
+"""The REST face: TF-Serving's HTTP API, health checks and its Prometheus page on one port."""
 
+import asyncio
+import contextlib
+import gzip
 import json
 import logging
 import re
-import select
 import socket
-import threading
+import ssl
+import uuid
 import zlib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from google.protobuf import json_format
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
+    model_pb2,
     regression_pb2,
 )
 
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.serving.server import rest_json
 from cnnlg_tf.serving.server.core import ServerCore
-from cnnlg_tf.serving.server.limits import DEFAULT_LIMITS, Call, Limits, RunGate
-from cnnlg_tf.serving.server.prediction import DEFAULT_SIGNATURE
+from cnnlg_tf.serving.server.http_server import HttpServer, listen
+from cnnlg_tf.serving.server.limits import DEFAULT_LIMITS, ByteBudget, Call, Limits
 from cnnlg_tf.serving.server.status import http_code, to_serving_error
 
 _log = logging.getLogger(__name__)
-_VERSION = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_VERSION = r"(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _ACTION = re.compile(
     rf"/v1/models/(?P<name>[^/:]+){_VERSION}:(?P<action>classify|regress|predict)", re.I
 )
 _READ = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}(?P<metadata>/metadata)?", re.I)
 _CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "POST, GET",
-    "Access-Control-Allow-Headers": "Content-Type",
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "POST, GET",
+    "access-control-allow-headers": "Content-Type",
 }
-_IDLE_SECONDS = 120
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _INT64_MAX = 2**63 - 1
+_PIECE = 64 * 2**10  # an answer is handed over in pieces, so that a client that stalls is noticed
+_SLOWEST = 32 * 2**10  # bytes per second at which a client may send or take a body
+_GZIP_FROM = 1024
+_DRAIN_SECONDS, _DRAIN_IDLE_SECONDS = 2.0, 0.3
+
+
+@dataclass
+class _Answer:
+    status: int
+    kind: str
+    body: bytes
+    close: bool = False
+    packed: bool = False
+
+
+class _UnreadError(ServingError):
+    """What is left of the request's body stays unread, so that the connection must end."""
 
 
 class RestServer:
-    """Serves the REST API; a thread for each connection, `threads` requests at once.
+    """Serves the REST API; `threads` requests at once.
 
     Args:
-        timeout: seconds a request may take.
+        timeout: seconds a request may take; 0 for no limit.
         prometheus_path: where the metrics are, or None for nowhere.
+        tls: encrypts the port.
 
     Raises:
         ServingError: UNAVAILABLE, the port is taken.
@@ -59,215 +86,248 @@ class RestServer:
         *,
         threads: int,
         timeout: float,
+        host: str = "0.0.0.0",
         cors: bool = False,
         prometheus_path: str | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.core = core
-        self.timeout = timeout
-        self.cors = cors
-        self.prometheus_path = prometheus_path
-        self.limits = limits
-        self.gate = RunGate(threads)
-        self.draining = False
-        self._active = 0
-        self._changed = threading.Condition()
-        try:
-            self._server = _HttpServer(("0.0.0.0", port), _Handler, self)
-        except OSError as error:
-            raise ServingError(
-                f"REST cannot listen on port {port}: {error.strerror}", "UNAVAILABLE"
-            ) from error
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.1,), name="rest", daemon=True
-        )
+        self._core = core
+        self._timeout = timeout if timeout > 0 else None
+        self._cors = cors
+        self._prometheus_path = prometheus_path
+        self._limits = limits
+        self._budget = ByteBudget(2 * limits.rest_body_bytes)
+        self._draining = False
+        self._turns = asyncio.Semaphore(threads)
+        listener: socket.socket = listen(host, port)
+        self._pool = ThreadPoolExecutor(threads, "rest")
+        self._http = HttpServer(Starlette(routes=[Mount("/", app=self._serve)]), listener, tls)
 
     def start(self) -> None:
-        self._thread.start()
+        self._http.start()
 
     def stop(self, grace: float) -> None:
         """Close the port, wait up to `grace` seconds for the requests that are being answered."""
-        self.draining = True
-        self._server.shutdown()
-        self._server.server_close()
-        with self._changed:
-            self._changed.wait_for(lambda: self._active == 0, grace)
+        self._draining = True
+        self._http.stop(grace)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def __enter__(self) -> None:
-        with self._changed:
-            self._active += 1
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        given = request.headers.get("x-request-id", "")
+        name = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        try:
+            answer = await self._answer(request)
+        except ClientDisconnect:
+            return
+        except Exception as caught:
+            error = to_serving_error(caught)
+            if error.code == "INTERNAL":
+                _log.exception("REST request %s failed in an unforeseen way", name)
+            text = json.dumps({"error": str(error)})
+            close = isinstance(error, _UnreadError)
+            if close:
+                await _drain(request)
+            answer = _Answer(http_code(error.code), "application/json", text.encode(), close)
+        await self._send(request, answer, name, send)
 
-    def __exit__(self, *_: object) -> None:
-        with self._changed:
-            self._active -= 1
-            self._changed.notify_all()
-
-
-class _HttpServer(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(self, address: tuple[str, int], handler: type, rest: RestServer) -> None:
-        self.rest = rest
-        super().__init__(address, handler)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        _log.debug("A REST connection from %s broke", client_address, exc_info=True)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = _IDLE_SECONDS
-    wbufsize = -1  # headers and body leave in one packet
-
-    def setup(self) -> None:
-        super().setup()
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def do_GET(self) -> None:
-        self._handle()
-
-    do_POST = do_OPTIONS = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_GET
-
-    def version_string(self) -> str:
-        return "cnnlg-tf"
-
-    def log_message(self, format: str, *args: Any) -> None:
-        _log.debug(format, *args)
-
-    def _handle(self) -> None:
-        rest: RestServer = self.server.rest  # type: ignore[attr-defined]
-        with rest:
-            kind = "application/json"
+    async def _answer(self, request: Request) -> _Answer:
+        path = request.scope["raw_path"].decode("ascii")
+        answer = self._own_page(request, path)
+        if answer is not None:
+            return answer
+        call = Call(self._timeout)
+        pattern = {"POST": _ACTION, "GET": _READ}.get(request.method)
+        match = pattern.fullmatch(path) if pattern else None
+        if match is None:
+            raise ServingError(f"Malformed request: {request.method} {path}", "INVALID_ARGUMENT")
+        with self._budget.share() as share:
+            body = await _read_body(request, self._limits.rest_body_bytes, share, call)
+            leaving = asyncio.create_task(_cancel_when_left(request, call))
             try:
-                body = self._body(rest.limits.message_bytes)
-                code, kind, text = 200, *self._route(rest, body)
-            except Exception as caught:
-                error = to_serving_error(caught)
-                if error.code == "INTERNAL":
-                    _log.exception("A REST request failed in an unforeseen way")
-                code = http_code(error.code)
-                text = json.dumps({"error": str(error)})
-            self._send(code, kind, text.encode(), rest)
+                return await self._in_turn(request, match, body, call)
+            finally:
+                leaving.cancel()
 
-    def _route(self, rest: RestServer, body: bytes) -> tuple[str, str]:
-        path = urlsplit(self.path).path
-        if rest.prometheus_path is not None and path == rest.prometheus_path:
-            return "text/plain", rest.core.metrics.text()
+    async def _in_turn(
+        self, request: Request, match: re.Match[str], body: bytearray, call: Call
+    ) -> _Answer:
+        headers = request.headers
+        packed = headers.get("content-encoding", "").strip().lower()
+        wants_gzip = _accepts_gzip(headers.get("accept-encoding", ""))
+
+        def work() -> _Answer:
+            call.check()
+            if request.method == "POST":
+                plain = _unpacked(body, packed, self._limits.rest_body_bytes)
+                text = _act(self._core, match, plain, call)
+            else:
+                text = _read(self._core, match, call)
+            data = text.encode()
+            if wants_gzip and len(data) >= _GZIP_FROM:
+                return _Answer(200, "application/json", gzip.compress(data, 1), packed=True)
+            return _Answer(200, "application/json", data)
+
+        try:
+            async with asyncio.timeout(call.remaining()):
+                await self._turns.acquire()
+        except TimeoutError:
+            call.check()
+            raise
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._turns.release()
+
+    def _own_page(self, request: Request, path: str) -> _Answer | None:
+        """Pages that need no body and no turn: health, metrics, CORS, and what is not here."""
+        if path == "/healthz":
+            return _Answer(200, "text/plain", b"ok\n")
+        if path == "/readyz":
+            missing = ["the server is stopping"] if self._draining else self._core.not_ready()
+            text = "ready\n" if not missing else f"not ready: {', '.join(missing)}\n"
+            return _Answer(503 if missing else 200, "text/plain", text.encode())
+        if self._prometheus_path is not None and path == self._prometheus_path:
+            return _Answer(200, "text/plain", self._core.metrics.text().encode())
         if not path.lower().startswith("/v1/"):
             raise ServingError(f"Not Found: {path}", "NOT_FOUND")
-        if self.command == "OPTIONS" and rest.cors:
-            return "application/json", ""
-        call = Call(rest.timeout if rest.timeout > 0 else None, self._client_left)
-        if self.command == "POST" and (match := _ACTION.fullmatch(path)):
-            with rest.gate.enter(call):
-                return "application/json", _act(rest.core, match, body, call)
-        if self.command == "GET" and (match := _READ.fullmatch(path)):
-            return "application/json", _read(rest.core, match, call)
-        raise ServingError(f"Malformed request: {self.command} {path}", "INVALID_ARGUMENT")
+        if request.method == "OPTIONS" and self._cors:
+            return _Answer(200, "application/json", b"")
+        return None
 
-    def _client_left(self) -> bool:
-        """Whether the other side closed the connection: then it reads as at its end."""
-        poll = select.poll()
-        poll.register(self.connection, select.POLLIN)
-        try:
-            return bool(poll.poll(0)) and self.connection.recv(1, socket.MSG_PEEK) == b""
-        except OSError:
-            return True
-
-    def _body(self, limit: int) -> bytes:
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            body = self._chunks(limit)
-        else:
-            length = self.headers.get("Content-Length", "0")
-            if not length.isdigit() or int(length) > limit:
-                self.close_connection = True  # what follows the headers stays unread
-                code = "RESOURCE_EXHAUSTED" if length.isdigit() else "INVALID_ARGUMENT"
-                raise ServingError(
-                    f"a body must have at most {limit} bytes. Received: {length}", code
-                )
-            body = self.rfile.read(int(length))
-        if self.headers.get("Content-Encoding", "").lower() == "gzip":
-            body = _gunzip(body, limit)
-        return body
-
-    def _chunks(self, limit: int) -> bytes:
-        body = bytearray()
-        while True:
-            line = self.rfile.readline(100).split(b";")[0].strip()
-            try:
-                size = int(line, 16)
-            except ValueError as error:
-                self.close_connection = True
-                raise ServingError(f"bad chunk size: {line!r}", "INVALID_ARGUMENT") from error
-            if len(body) + size > limit:
-                self.close_connection = True
-                raise ServingError(f"a body must have at most {limit} bytes", "RESOURCE_EXHAUSTED")
-            body += self.rfile.read(size)
-            while self.rfile.readline(1000) not in (b"\r\n", b"\n", b""):
-                pass  # the chunk's line end, or trailers after the last one
-            if size == 0:
-                return bytes(body)
-
-    def _send(self, code: int, kind: str, body: bytes, rest: RestServer) -> None:
-        self.send_response(code, None if code != 499 else "Client Closed Request")
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        if rest.cors:
-            for name, value in _CORS.items():
-                self.send_header(name, value)
-        if rest.draining:
-            self.close_connection = True
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-        self.wfile.flush()
+    async def _send(self, request: Request, answer: _Answer, name: str, send: Send) -> None:
+        headers = {
+            "content-type": answer.kind,
+            "content-length": str(len(answer.body)),
+            "x-request-id": name,
+        }
+        if answer.packed:
+            headers["content-encoding"] = "gzip"
+            headers["vary"] = "accept-encoding"
+        if self._cors:
+            headers |= _CORS
+        if answer.close or self._draining:
+            headers["connection"] = "close"
+        raw = [(key.encode(), value.encode()) for key, value in headers.items()]
+        start = {"type": "http.response.start", "status": answer.status, "headers": raw}
+        body = memoryview(b"" if request.method == "HEAD" else answer.body)
+        async with asyncio.timeout(60 + len(body) / _SLOWEST):
+            await send(start)
+            for place in range(0, max(1, len(body)), _PIECE):
+                piece = bytes(body[place : place + _PIECE])
+                more = place + _PIECE < len(body)
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
 
 
-def _act(core: ServerCore, match: re.Match[str], body: bytes, call: Call) -> str:
-    action = match["action"].lower()
-    document = rest_json.parse_body(body)
-    if action == "predict":
-
-        def inputs_of(signature: str) -> Any:
-            request = get_model_metadata_pb2.GetModelMetadataRequest()
-            _fill_spec(request.model_spec, match)
-            with core.manager.lease(request.model_spec) as (servable, _):
-                name = signature or DEFAULT_SIGNATURE
-                if name not in servable.signatures:
-                    raise ServingError(
-                        f'Serving signature name: "{name}" not found in signature def',
-                        "INVALID_ARGUMENT",
+async def _read_body(request: Request, limit: int, share: Any, call: Call) -> bytearray:
+    """The body as it came; `share` counts its bytes against what all requests may hold."""
+    declared = request.headers.get("content-length", "0")
+    if int(declared) > limit:  # the HTTP parser let only digits through
+        raise _UnreadError(
+            f"a body must have at most {limit} bytes. Received: {declared}", "RESOURCE_EXHAUSTED"
+        )
+    body = bytearray()
+    try:
+        async with asyncio.timeout(call.remaining()):
+            async for chunk in request.stream():
+                if len(body) + len(chunk) > limit:
+                    raise _UnreadError(
+                        f"a body must have at most {limit} bytes. Received: more",
+                        "RESOURCE_EXHAUSTED",
                     )
-                return servable.signatures[name].inputs
+                try:
+                    share.add(len(chunk))
+                except ServingError as error:
+                    raise _UnreadError(str(error), error.code) from error
+                body += chunk
+    except TimeoutError as error:
+        raise _UnreadError(
+            f"the request's body did not arrive in time. Received: {len(body)} bytes",
+            "DEADLINE_EXCEEDED",
+        ) from error
+    return body
 
-        request, rows = rest_json.predict_request(document, inputs_of)
-        _fill_spec(request.model_spec, match)
-        return rest_json.predict_answer(core.predict(request, call, "REST"), rows)
+
+async def _drain(request: Request) -> None:
+    """Let a client end its sending, for a moment: it would meet a reset before it read why."""
+    if "expect" in request.headers:  # it waits to be asked for the body
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while True:
+                message = await asyncio.wait_for(request.receive(), _DRAIN_IDLE_SECONDS)
+                if not message.get("more_body"):
+                    return
+
+
+async def _cancel_when_left(request: Request, call: Call) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    call.cancel()
+
+
+def _unpacked(body: bytearray, encoding: str, limit: int) -> bytes | bytearray:
+    if encoding in ("", "identity"):
+        return body
+    if encoding != "gzip":
+        raise ServingError(
+            f"a body's Content-Encoding must be gzip or identity. Received: {encoding}",
+            "INVALID_ARGUMENT",
+        )
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        plain = unpacker.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise ServingError(f"the body is not gzip: {error}", "INVALID_ARGUMENT") from error
+    if len(plain) > limit:
+        raise ServingError(
+            f"a body must have at most {limit} bytes when unpacked", "RESOURCE_EXHAUSTED"
+        )
+    if not unpacker.eof or unpacker.unused_data:
+        fault = "has bytes after its end" if unpacker.eof else "ends too early"
+        raise ServingError(f"the body is not gzip: it {fault}", "INVALID_ARGUMENT")
+    return plain
+
+
+def _accepts_gzip(header: str) -> bool:
+    for entry in header.lower().split(","):
+        coding, _, parameters = entry.partition(";")
+        if coding.strip() in ("gzip", "*"):
+            return not re.fullmatch(r"q=0(\.0*)?", parameters.strip())
+    return False
+
+
+def _act(core: ServerCore, match: re.Match[str], body: bytes | bytearray, call: Call) -> str:
+    document = rest_json.parse_body(body)
+    spec = _spec(match)
+    action = match["action"].lower()
+    if action == "predict":
+        return core.predict_json(spec, document, call)
     if action == "classify":
         request = classification_pb2.ClassificationRequest()
         rest_json.fill_examples(document, request)
-        _fill_spec(request.model_spec, match)
+        request.model_spec.MergeFrom(spec)
         return rest_json.classify_answer(core.classify(request, call, "REST"))
     request = regression_pb2.RegressionRequest()
     rest_json.fill_examples(document, request)
-    _fill_spec(request.model_spec, match)
+    request.model_spec.MergeFrom(spec)
     return rest_json.regress_answer(core.regress(request, call, "REST"))
 
 
 def _read(core: ServerCore, match: re.Match[str], call: Call) -> str:
     if not match["name"]:
         raise ServingError("Missing model name in request.", "INVALID_ARGUMENT")
+    spec = _spec(match)
     if not match["metadata"]:
-        request = get_model_status_pb2.GetModelStatusRequest()
-        _fill_spec(request.model_spec, match)
-        return json.dumps(_plain(core.status(request)), indent=1)
-    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
-    _fill_spec(request.model_spec, match)
-    response = core.metadata(request, call)
+        status = core.status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))
+        return json.dumps(_plain(status), indent=1)
+    response = core.metadata(
+        get_model_metadata_pb2.GetModelMetadataRequest(
+            model_spec=spec, metadata_field=["signature_def"]
+        ),
+        call,
+    )
     signatures = get_model_metadata_pb2.SignatureDefMap()
     response.metadata["signature_def"].Unpack(signatures)
     answer = {
@@ -277,32 +337,21 @@ def _read(core: ServerCore, match: re.Match[str], call: Call) -> str:
     return json.dumps(answer, indent=1)
 
 
-def _fill_spec(spec: Any, match: re.Match[str]) -> None:
-    spec.name = unquote(match["name"])
+def _spec(match: re.Match[str]) -> Any:
+    spec = model_pb2.ModelSpec(name=unquote(match["name"]))
     if match["version"]:
-        if int(match["version"]) > _INT64_MAX:
+        digits = match["version"]
+        if len(digits) > 19 or int(digits) > _INT64_MAX:
             raise ServingError(
-                f"Failed to convert version: {match['version']} to numeric.", "INVALID_ARGUMENT"
+                f"Failed to convert version: {digits} to numeric.", "INVALID_ARGUMENT"
             )
-        spec.version.value = int(match["version"])
+        spec.version.value = int(digits)
     if match["label"]:
         spec.version_label = unquote(match["label"])
+    return spec
 
 
 def _plain(message: Any) -> Any:
     return json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
-
-
-def _gunzip(body: bytes, limit: int) -> bytes:
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        plain = unpacker.decompress(body, limit)
-    except zlib.error as error:
-        raise ServingError(f"the body is not gzip: {error}", "INVALID_ARGUMENT") from error
-    if unpacker.unconsumed_tail:
-        raise ServingError(
-            f"a body must have at most {limit} bytes when unpacked", "RESOURCE_EXHAUSTED"
-        )
-    return plain

@@ -4,21 +4,21 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2
 
 from cnnlg_tf.errors import ServingError
-from cnnlg_tf.serving.server.tensors import to_array, to_proto
 
+_MOST_DIMENSIONS = 32
+_MOST_SHOWN = 1000  # characters of a value in a message
 _FLOATS = (np.float32, np.float64)
 _INTEGERS = (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64)
 
 
-def parse_body(body: bytes) -> dict[str, Any]:
+def parse_body(body: bytes | bytearray) -> dict[str, Any]:
     """The JSON object of a request. Raises ServingError: INVALID_ARGUMENT."""
     if not body:
         raise _invalid("JSON Parse error: The document is empty")
@@ -31,6 +31,7 @@ def parse_body(body: bytes) -> dict[str, Any]:
         ) from error
     if not isinstance(document, dict):
         raise _invalid(f"JSON Value: {_text(document)} Is not object")
+    _check_unicode(body, document)
     if not isinstance(document.get("signature_name", ""), str):
         raise _invalid(
             f"JSON Value: {_text(document)} not formatted correctly. "
@@ -39,20 +40,32 @@ def parse_body(body: bytes) -> dict[str, Any]:
     return document
 
 
-def predict_request(
-    document: dict[str, Any], inputs_of: Callable[[str], Mapping[str, Any]]
-) -> tuple[Any, bool]:
-    """A PredictRequest (its model's name and version still unset), and whether it is in row form.
+def _check_unicode(body: bytes | bytearray, document: Any) -> None:
+    r"""Half of a surrogate pair, "\\ud800", is JSON and no text: nothing behind could encode it."""
+    if b"\\ud" in body.lower():
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise _invalid(
+                f"JSON strings must be valid Unicode. Received: {error.object[error.start]!a}"
+            ) from error
+        except RecursionError as error:
+            raise _invalid("JSON Parse error: nested too deep") from error
+
+
+def predict_inputs(
+    document: dict[str, Any], infos: Mapping[str, Any]
+) -> tuple[dict[str, np.ndarray], bool]:
+    """The input arrays of a predict document, and whether it is in row form.
 
     Args:
-        inputs_of: signature name ("" for the default) -> its inputs, name -> TensorInfo.
+        infos: the signature's inputs, name -> TensorInfo.
 
     Raises:
         ServingError: INVALID_ARGUMENT.
     """
-    signature = document.get("signature_name", "")
-    infos = inputs_of(signature)
     if not infos:
+        signature = document.get("signature_name", "")
         raise _invalid(f"Failed to get input map for signature: {signature or 'DEFAULT'}")
     rows = "instances" in document
     if rows and "inputs" in document:
@@ -61,21 +74,15 @@ def predict_request(
             "one of 'inputs' or 'instances' keys to exist "
         )
     if rows:
-        arrays = _from_rows(document, infos)
-    elif "inputs" in document:
-        arrays = _from_columns(document["inputs"], infos)
-    else:
-        raise _invalid("Missing 'inputs' or 'instances' key")
-    request = predict_pb2.PredictRequest()
-    request.model_spec.signature_name = signature
-    for name, array in arrays.items():
-        to_proto(array, request.inputs[name], as_content=True)
-    return request, rows
+        return _from_rows(document, infos), True
+    if "inputs" in document:
+        return _from_columns(document["inputs"], infos), False
+    raise _invalid("Missing 'inputs' or 'instances' key")
 
 
-def predict_answer(response: Any, rows: bool) -> str:
-    """The JSON text of a PredictResponse: `predictions` in row form, else `outputs`."""
-    arrays = {name: to_array(proto, name) for name, proto in sorted(response.outputs.items())}
+def predict_answer(arrays: Mapping[str, np.ndarray], rows: bool) -> str:
+    """The JSON text of a signature's outputs: `predictions` in row form, else `outputs`."""
+    arrays = dict(sorted(arrays.items()))
     if rows:
         sizes: set[int] = set()
         for name, array in arrays.items():
@@ -220,8 +227,10 @@ def _lossless(array: np.ndarray, dtype: Any) -> bool:
 
 
 def _shape_of(value: Any) -> list[int]:
-    shape = []
+    shape: list[int] = []
     while isinstance(value, list):
+        if len(shape) == _MOST_DIMENSIONS:
+            raise _invalid(f"a tensor must have at most {_MOST_DIMENSIONS} dimensions")
         shape.append(len(value))
         if not value:
             break
@@ -378,9 +387,16 @@ def _name(dtype: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    """A value for a message, cut when long."""
-    text = json.dumps(value)
-    return text if len(text) <= 1000 else text[:1000] + "..."
+    """A value for a message, cut when long; no more of it is written than is shown."""
+    text = ""
+    try:
+        for part in json.JSONEncoder().iterencode(value):
+            text += part
+            if len(text) > _MOST_SHOWN:
+                return text[:_MOST_SHOWN] + "..."
+    except RecursionError:
+        return text + "..."
+    return text
 
 
 def _invalid(message: str) -> ServingError:

@@ -4,6 +4,7 @@ import ctypes
 import gc
 import importlib
 import importlib.util
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.client import pywrap_tf_session
 
+from cnnlg_tf.errors import MissingExtraError
 from cnnlg_tf.serving.server.limits import Call, RunGate
+from cnnlg_tf.serving.server.validation import InputRule, input_rules
+
+_log = logging.getLogger(__name__)
+_UNKNOWN_OP = "Op type not registered 'TFText>"
 
 
 class Servable(ABC):
@@ -21,10 +27,12 @@ class Servable(ABC):
 
     Attributes:
         signatures: name -> SignatureDef, as in the model's file.
+        rules: signature name -> input alias -> what that input must be.
         path: the version folder.
     """
 
     signatures: Mapping[str, Any]
+    rules: Mapping[str, Mapping[str, InputRule]]
     path: Path
 
     @abstractmethod
@@ -52,20 +60,50 @@ class SavedModelServable(Servable):
     process-wide context).
     """
 
-    def __init__(self, path: Path, tags: Sequence[str], config: Any, gate: RunGate) -> None:
+    def __init__(
+        self,
+        path: Path,
+        tags: Sequence[str],
+        config: Any,
+        gate: RunGate,
+        described: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Load the SavedModel in `path`; a damaged one raises whatever TensorFlow raises.
+
+        Args:
+            described: the `signatures` of the export's manifest, where there is one.
+        """
         self.path = path
         self._gate = gate
-        _import_extra_ops()
+        try:
+            meta_graph = self._load(tags, config)
+        except tf.errors.NotFoundError as error:
+            if _UNKNOWN_OP not in str(error):
+                raise
+            _register_text_ops()
+            meta_graph = self._load(tags, config)
+        self.signatures = dict(meta_graph.signature_def)
+        self.rules = {
+            name: input_rules(
+                signature, (described or {}).get(name, {}).get("inputs"), self._is_argument
+            )
+            for name, signature in self.signatures.items()
+        }
+        self._handles: dict[str, Any] = {}
+
+    def _load(self, tags: Sequence[str], config: Any) -> Any:
         self._graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=self._graph, config=config)
         try:
             with self._graph.as_default():
-                meta_graph = tf.compat.v1.saved_model.load(self._session, list(tags), str(path))
+                return tf.compat.v1.saved_model.load(self._session, list(tags), str(self.path))
         except BaseException:
             self._session.close()
             raise
-        self.signatures = dict(meta_graph.signature_def)
-        self._handles: dict[str, Any] = {}
+
+    def _is_argument(self, name: str) -> bool:
+        operation = self._graph.get_tensor_by_name(name).op
+        return operation.type.startswith("Placeholder") and not operation.inputs
 
     def run(
         self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], call: Call
@@ -113,7 +151,31 @@ def release_memory() -> None:
         pass
 
 
-def _import_extra_ops() -> None:
-    """Register TF Text's operations where it is installed: TF-Serving has them built in."""
-    if importlib.util.find_spec("tensorflow_text"):
+def _register_text_ops() -> None:
+    """Register TF Text's operations: TF-Serving has them built in, here they are a package.
+
+    A tensorflow-text made for another TensorFlow cannot be imported; its libraries of operations
+    often can be loaded one by one.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+    """
+    found = importlib.util.find_spec("tensorflow_text")
+    if found is None or found.origin is None:
+        raise MissingExtraError(
+            "this model needs TF Text's operations, and tensorflow-text is not installed. "
+            "Install it with: pip install 'cnnlg-tf[text]'"
+        )
+    try:
         importlib.import_module("tensorflow_text")
+    except (ImportError, tf.errors.OpError) as error:
+        _log.warning(
+            "tensorflow-text does not fit TensorFlow %s (%s); loading its operations one by one",
+            tf.__version__,
+            error,
+        )
+        for library in sorted(Path(found.origin).parent.glob("python/ops/*.so")):
+            try:
+                tf.load_op_library(str(library))
+            except tf.errors.OpError as refused:
+                _log.warning("TF Text's %s cannot be loaded: %s", library.name, refused)

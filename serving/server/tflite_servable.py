@@ -16,6 +16,7 @@ from cnnlg_tf.extras import require
 from cnnlg_tf.serving.server.limits import Call, RunGate
 from cnnlg_tf.serving.server.prediction import DEFAULT_SIGNATURE
 from cnnlg_tf.serving.server.servable import Servable, release_memory
+from cnnlg_tf.serving.server.validation import input_rules
 
 _METADATA_NAME = b"signature_defs_metadata"
 # Fields of the tables in TFLite's schema, by their place.
@@ -55,6 +56,11 @@ class TFLiteServable(Servable):
             self.signatures, self._runners = _own_signatures(interpreter)
         elif not self.signatures:
             self.signatures = {DEFAULT_SIGNATURE: _graph_signature(interpreter)}
+        # Types only: the interpreter resizes its inputs, and checks shapes with errors, not aborts.
+        self.rules = {
+            name: input_rules(signature, None, lambda _: False)
+            for name, signature in self.signatures.items()
+        }
 
     def run(
         self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], call: Call

@@ -1,5 +1,6 @@
 """Models that take milliseconds, and the server that most tests share."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,28 @@ def server(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         "--rest_api_timeout_in_ms=3000",
         "--rest_api_enable_cors_support=true",
         f"--max_message_bytes={32 * 2**20}",
+        f"--max_rest_body_bytes={32 * 2**20}",
         "--max_image_pixels=1000000",
     ) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ca.pem, and server.{pem,key} and client.{pem,key} that it has signed for localhost."""
+    folder = tmp_path_factory.mktemp("certificates")
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    ca = ["-x509", "-days", "2", "-subj", "/CN=test-ca", "-keyout", "ca.key", "-out", "ca.pem"]
+    _openssl(folder, "req", *key, *ca)
+    for name in ("server", "client"):
+        files = ["-keyout", f"{name}.key", "-out", f"{name}.csr"]
+        _openssl(folder, "req", *key, "-subj", "/CN=localhost", *files)
+        (folder / "ext").write_text("subjectAltName=DNS:localhost")
+        signer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "ext"]
+        files = ["-in", f"{name}.csr", "-out", f"{name}.pem"]
+        _openssl(folder, "x509", "-req", "-days", "2", *signer, *files)
+    return folder
+
+
+def _openssl(folder: Path, *arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)

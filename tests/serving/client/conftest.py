@@ -7,14 +7,12 @@ import base64
 import io
 import json
 import socket
-import subprocess
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -323,27 +321,6 @@ def unused_port() -> int:
         probe.bind(("localhost", 0))
         port: int = probe.getsockname()[1]
     return port
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """ca.pem, and server.{pem,key} and client.{pem,key} that it has signed for localhost."""
-    folder = tmp_path_factory.mktemp("certificates")
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    ca = ["-x509", "-days", "2", "-subj", "/CN=test-ca", "-keyout", "ca.key", "-out", "ca.pem"]
-    _openssl(folder, "req", *key, *ca)
-    for name in ("server", "client"):
-        files = ["-keyout", f"{name}.key", "-out", f"{name}.csr"]
-        _openssl(folder, "req", *key, "-subj", "/CN=localhost", *files)
-        (folder / "ext").write_text("subjectAltName=DNS:localhost")
-        signer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "ext"]
-        files = ["-in", f"{name}.csr", "-out", f"{name}.pem"]
-        _openssl(folder, "x509", "-req", "-days", "2", *signer, *files)
-    return folder
-
-
-def _openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
 
 def _decode(data: bytes) -> np.ndarray:

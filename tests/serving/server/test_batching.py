@@ -24,6 +24,7 @@ class Recorder(Servable):
 
     def __init__(self) -> None:
         self.signatures: dict[str, Any] = {}
+        self.rules = {}
         self.path = Path("model/1")
         self.shapes: list[tuple[int, ...]] = []
         self.started = threading.Semaphore(0)

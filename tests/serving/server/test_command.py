@@ -65,7 +65,7 @@ def test_a_taken_port_ends_the_start(models: Path) -> None:
         result = run(f"--port={port}", f"--model_base_path={models}/half_plus_three")
     assert result.returncode == 255
     assert (
-        f"Failed to start server. Error: UNAVAILABLE: port {port} cannot be listened on: "
+        f"Failed to start server. Error: UNAVAILABLE: port {port} of 0.0.0.0 cannot be listened on: "
         "Address already in use. Stop the program that holds it, or choose another port"
     ) in result.stdout
 
@@ -120,7 +120,8 @@ def test_a_client_killed_in_the_middle_leaves_no_trace(server: Server) -> None:
 
 def test_sigterm_under_load_loses_no_accepted_request(models: Path, tmp_path: Path) -> None:
     """Requests that are running at SIGTERM are answered; later ones are refused as UNAVAILABLE."""
-    with running_server(tmp_path, "--model_name=kinds", f"--model_base_path={models}/kinds") as it:
+    flags = ("--model_name=kinds", f"--model_base_path={models}/kinds")
+    with running_server(tmp_path, *flags, "--drain_timeout_seconds=120") as it:
         answered, refused, started = [], [], threading.Semaphore(0)
 
         def slow(_: int) -> None:

@@ -104,12 +104,12 @@ def test_version_label_and_number_choose_the_version(server: Server) -> None:
         (
             lambda r: r.inputs["x"].CopyFrom(tf.make_tensor_proto([2])),
             "INVALID_ARGUMENT",
-            "Expects arg[0] to be float but int32 is provided",
+            "input x must be float32 of any shape. Received: int32 [1]",
         ),
         (
             lambda r: r.inputs["x"].CopyFrom(tf.make_tensor_proto(["a"])),
             "INVALID_ARGUMENT",
-            "Expects arg[0] to be float but string is provided",
+            "input x must be float32 of any shape. Received: string [1]",
         ),
         (
             lambda r: setattr(r.inputs["x"], "tensor_content", b"12345"),
@@ -234,6 +234,15 @@ def test_multi_inference(server: Server) -> None:
     assert {r.model_spec.version.value for r in results} == {2}
 
 
+def test_multi_inference_of_a_tensorflow_2_model_whose_signatures_have_inputs_of_their_own(
+    server: Server,
+) -> None:
+    tasks = [("regress_x_to_y", "regress"), ("classify_x_to_y", "classify")]
+    results = server.predictions.MultiInference(multi(*tasks, model="half_plus_three"), 20).results
+    assert results[0].regression_result.regressions[0].value == 4.0
+    assert results[1].classification_result.classifications[0].classes[0].score == 4.0
+
+
 @pytest.mark.parametrize(
     ("request_message", "code", "details"),
     [
@@ -261,7 +270,7 @@ def test_multi_inference(server: Server) -> None:
         (
             multi(("regress_x_to_y", "regress"), ("regress_x2_to_y3", "regress")),
             "INVALID_ARGUMENT",
-            "Input tensor must be the same for all Signatures.",
+            "input inputs must be float32 of any shape. Received: string [1]",
         ),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cnnlg_tf.errors import ServingError
-from cnnlg_tf.serving.server.limits import Call, Limits, RunGate, check_images
+from cnnlg_tf.serving.server.limits import ByteBudget, Call, Limits, RunGate, check_images
 
 
 def test_a_call_without_a_deadline_never_ends() -> None:
@@ -38,9 +38,16 @@ def test_cancelling_tells_those_who_wait() -> None:
     assert caught.value.code == "CANCELLED"
 
 
-def test_a_call_asks_whether_its_client_left() -> None:
-    with pytest.raises(ServingError, match="the client cancelled the request"):
-        Call(has_left=lambda: True).check()
+def test_a_budget_is_shared_and_given_back() -> None:
+    budget = ByteBudget(100)
+    with budget.share() as one, budget.share() as other:
+        one.add(60)
+        other.add(40)
+        with pytest.raises(ServingError, match="must have at most 100 bytes together") as caught:
+            one.add(1)
+        assert caught.value.code == "UNAVAILABLE"
+    with budget.share() as later:
+        later.add(100)
 
 
 def test_the_gate_lets_a_bounded_number_in_and_late_ones_leave() -> None:

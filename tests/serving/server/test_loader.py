@@ -1,5 +1,9 @@
 """Loading with warm-up and batching."""
 
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +12,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from cnnlg_tf.errors import ServingError
+from cnnlg_tf.errors import ArtefactError, ServingError
+from cnnlg_tf.export import manifest
 from cnnlg_tf.serving.server.batching import BatchedServable, BatchingOptions
 from cnnlg_tf.serving.server.limits import Call, Limits, RunGate
 from cnnlg_tf.serving.server.loader import Loader, LoadOptions
@@ -98,6 +103,51 @@ def test_a_damaged_model_raises_and_is_counted(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="Cannot parse file"):
         loader.load(tmp_path)
     assert f'load_attempt_count{{model_path="{tmp_path}",status="fail"}} 1' in metrics.text()
+
+
+def test_an_export_whose_files_were_altered_does_not_reach_tensorflow(version: Path) -> None:
+    files = {
+        path.relative_to(version).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": manifest.sha256(path),
+        }
+        for path in version.rglob("*")
+        if path.is_file()
+    }
+    inputs = {"inputs": {"x": "float32 [length]"}}
+    about = {"manifest_version": 1, "format": "saved_model", "files": files}
+    about["signatures"] = {"serving_default": inputs}
+    (version / manifest.NAME).write_text(json.dumps(about))
+    loader, _ = make()
+    servable = loader.load(version)
+    assert str(servable.rules["serving_default"]["x"]) == "float32 [length]"
+    assert str(servable.rules["regress_x_to_y"]["inputs"]) == "string [any]"
+    servable.close()
+    data = bytearray((version / "saved_model.pb").read_bytes())
+    data[100] ^= 1
+    (version / "saved_model.pb").write_bytes(data)
+    with pytest.raises(ArtefactError, match="saved_model.pb must have the sha256"):
+        loader.load(version)
+
+
+@pytest.mark.skipif(not find_spec("tensorflow_text"), reason="tensorflow-text is not installed")
+def test_a_model_with_tf_text(tmp_path: Path) -> None:
+    """Saved in another process: here TF Text is not imported before the load asks for it."""
+    script = (
+        "import sys, tensorflow as tf, tensorflow_text as text\n"
+        "f = tf.function(lambda s: {'y': text.WhitespaceTokenizer().tokenize(s).to_tensor(b'')},\n"
+        "    input_signature=[tf.TensorSpec([None], tf.string, 's')])\n"
+        "m = tf.Module(); m.f = f\n"
+        "tf.saved_model.save(m, sys.argv[1], signatures=f)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "1")], check=True)
+    loader, _ = make()
+    servable = loader.load(tmp_path / "1")
+    signature = servable.signatures["serving_default"]
+    feeds = {signature.inputs["s"].name: np.array([b"a bc"], object)}
+    (tokens,) = servable.run(feeds, [signature.outputs["y"].name], Call())
+    assert tokens.tolist() == [[b"a", b"bc"]]
+    servable.close()
 
 
 def test_unknown_tags(version: Path) -> None:

@@ -33,6 +33,7 @@ class Named(Servable):
             raise OSError("no model in here")
         self.path = path
         self.signatures: dict[str, Any] = {}
+        self.rules = {}
         self.closed = threading.Event()
 
     def run(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], call: Call) -> Any:

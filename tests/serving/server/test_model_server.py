@@ -319,7 +319,9 @@ def test_a_server_in_this_process(models: Path) -> None:
     )
     threads = threading.active_count()
     with ModelServer(options) as server:
-        with pytest.raises(ServingError, match=f"port {options.port} cannot be listened on"):
+        with pytest.raises(
+            ServingError, match=f"port {options.port} of 0.0.0.0 cannot be listened on"
+        ):
             with ModelServer(options):
                 pass
         with grpc.insecure_channel(f"localhost:{options.port}") as channel:

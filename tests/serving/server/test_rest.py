@@ -1,6 +1,7 @@
 """The REST API of a real server."""
 
 import base64
+import contextlib
 import gzip
 import http.client
 import json
@@ -205,7 +206,7 @@ def test_a_taken_port_is_told() -> None:
         holder.bind(("0.0.0.0", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        with pytest.raises(ServingError, match=f"REST cannot listen on port {port}: Address"):
+        with pytest.raises(ServingError, match=f"REST cannot listen on port {port} of .*: Address"):
             RestServer(None, port, threads=1, timeout=1)  # type: ignore[arg-type]
 
 
@@ -236,23 +237,181 @@ def test_bodies_gzipped_chunked_and_too_large(server: Server) -> None:
     connection.close()
 
 
+def exchange(server: Server, data: bytes) -> bytes:
+    """What the server says to raw bytes before it closes the connection."""
+    with socket.create_connection(("localhost", server.rest_port), timeout=20) as connection:
+        answer = b""
+        with contextlib.suppress(ConnectionError):  # the server need not read to the end
+            connection.sendall(data)
+            while part := connection.recv(4096):
+                answer += part
+    return answer
+
+
 @pytest.mark.parametrize(
-    ("head", "error"),
+    "framing",
     [
-        ("Content-Length: many", "a body must have at most 33554432 bytes. Received: many"),
-        ("Transfer-Encoding: chunked", "bad chunk size: b'zz'"),
+        "Content-Length: many\r\n\r\nzz",
+        "Content-Length: -1\r\n\r\nzz",
+        "Content-Length: \u00b2\r\n\r\nzz",
+        "Content-Length: 1\r\nContent-Length: 2\r\n\r\nzz",
+        "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nzz\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n-1\r\nzz\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n\u00b2\r\nzz\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n+2\r\nzz\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n0x2\r\nzz\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n10000000000000002\r\nzz\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n2;" + "x" * 400_000,
+        "X-Long: " + "x" * 400_000,
     ],
 )
-def test_a_broken_body_closes_the_connection(server: Server, head: str, error: str) -> None:
-    with socket.create_connection(("localhost", server.rest_port), timeout=20) as connection:
-        connection.sendall(
-            f"POST {TWO}:predict HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\nzz\r\n".encode()
-        )
-        answer = b""
-        while part := connection.recv(4096):
-            answer += part
+def test_broken_framing_gets_an_error_and_closes_the_connection(
+    server: Server, framing: str
+) -> None:
+    head = f"POST {TWO}:predict HTTP/1.1\r\nHost: a\r\n"
+    answer = exchange(server, (head + framing).encode("latin-1"))
+    if not answer and len(framing) > 100_000:
+        return  # closed while we were writing: the answer is lost with the connection
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert json.dumps({"error": error}).encode() in answer
+    assert list(json.loads(answer.split(b"\r\n\r\n", 1)[1])) == ["error"]
+
+
+def test_a_chunked_body_cannot_grow_past_the_limit(server: Server) -> None:
+    """A hundred chunks, each below the limit; the server answers before it has read them all."""
+    head = f"POST {TWO}:predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"%x\r\n%s\r\n" % (2**20, b" " * 2**20)
+    with socket.create_connection(("localhost", server.rest_port), timeout=20) as connection:
+        connection.sendall(head.encode())
+        sent = 0
+        try:
+            for _ in range(100):
+                connection.sendall(chunk)
+                sent += 1
+            answer = connection.recv(4096)
+        except ConnectionError:
+            answer = b""  # closed while we were writing: the answer may be lost with it
+    assert sent < 100 or answer.startswith(b"HTTP/1.1 429 ")
+
+
+def test_gzip_that_ends_early_or_late_is_refused(server: Server) -> None:
+    packed = gzip.compress(json.dumps({"instances": [2.0]}).encode())
+    for data, fault in (
+        (packed[:-6], "ends too early"),
+        (packed + b"x", "has bytes after its end"),
+    ):
+        answer = server.rest(f"{TWO}:predict", data, {"Content-Encoding": "gzip"})
+        assert answer == (400, {"error": f"the body is not gzip: it {fault}"})
+    answer = server.rest(f"{TWO}:predict", packed, {"Content-Encoding": "br"})
+    assert answer == (
+        400,
+        {"error": "a body's Content-Encoding must be gzip or identity. Received: br"},
+    )
+
+
+def test_long_answers_are_gzipped_for_who_asks(server: Server) -> None:
+    connection = http.client.HTTPConnection("localhost", server.rest_port, timeout=20)
+    body = json.dumps({"instances": [2.0] * 1000})
+    answers = []
+    for accepted in ("gzip, deflate", "identity", "gzip;q=0"):
+        connection.request("POST", f"{TWO}:predict", body, {"Accept-Encoding": accepted})
+        response = connection.getresponse()
+        data = response.read()
+        packed = response.headers["Content-Encoding"] == "gzip"
+        answers.append((packed, gzip.decompress(data) if packed else data))
+    connection.close()
+    assert [packed for packed, _ in answers] == [True, False, False]
+    assert len({data for _, data in answers}) == 1
+
+
+def test_requests_have_ids(server: Server) -> None:
+    connection = http.client.HTTPConnection("localhost", server.rest_port, timeout=20)
+    ids = []
+    for given in ("abc-123", "", "x" * 200):
+        connection.request("GET", "/v1/none", headers={"X-Request-ID": given} if given else {})
+        response = connection.getresponse()
+        response.read()
+        ids.append(response.headers["X-Request-ID"])
+        connection.close()
+    assert ids[0] == "abc-123"
+    assert [len(name) for name in ids[1:]] == [32, 32]
+    assert ids[1] != ids[2]
+
+
+def test_health(server: Server) -> None:
+    assert server.rest("/healthz") == (200, "ok\n")
+    assert server.rest("/readyz") == (200, "ready\n")
+
+
+def test_not_ready() -> None:
+    class Loading:
+        def not_ready(self) -> list[str]:
+            return ["cnnlg"]
+
+    port = free_port()
+    rest = RestServer(Loading(), port, threads=1, timeout=60)  # type: ignore[arg-type]
+    rest.start()
+    connection = http.client.HTTPConnection("localhost", port, timeout=20)
+    connection.request("GET", "/readyz")
+    response = connection.getresponse()
+    assert (response.status, response.read()) == (503, b"not ready: cnnlg\n")
+    connection.close()
+    rest.stop(5)
+
+
+def test_clients_that_are_too_slow_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that never ends its headers, one that never ends its body, one that reads no answer."""
+    monkeypatch.setattr("cnnlg_tf.serving.server.http_server._HEAD_SECONDS", 0.5)
+    monkeypatch.setattr("cnnlg_tf.serving.server.http_server._STALLED_SECONDS", 0.3)
+
+    class Chatty:
+        def metadata(self, *_: Any) -> Any:
+            raise ServingError("x" * 50_000_000, "NOT_FOUND")
+
+    port = free_port()
+    rest = RestServer(Chatty(), port, threads=2, timeout=0.5)  # type: ignore[arg-type]
+    rest.start()
+    request = b"GET /v1/models/m/metadata HTTP/1.1\r\nHost: a\r\n"
+    body = f"POST {TWO}:predict HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{{".encode()
+    connect = ("localhost", port)
+    with (
+        socket.create_connection(connect, timeout=20) as silent,
+        socket.create_connection(connect, timeout=20) as half,
+        socket.create_connection(connect, timeout=20) as stuck,
+        socket.create_connection(connect, timeout=20) as deaf,
+    ):
+        half.sendall(request)
+        stuck.sendall(body)
+        deaf.sendall(request + b"\r\n")
+        for connection in (silent, half):
+            with contextlib.suppress(ConnectionResetError):
+                assert connection.recv(100) == b""
+        assert stuck.recv(100).startswith(b"HTTP/1.1 504 ")
+        time.sleep(1.5)
+        received = 0
+        with contextlib.suppress(ConnectionResetError):
+            while part := deaf.recv(2**20):
+                received += len(part)
+        assert received < 50_000_000
+    rest.stop(5)
+
+
+def test_text_that_is_no_unicode_is_an_error(server: Server) -> None:
+    for body in (
+        b'{"signature_name": "strings", "instances": ["\\ud800"]}',
+        b'{"signature_name": "\\ud800", "instances": ["a"]}',
+    ):
+        status, answer = server.rest(f"{KINDS}:predict", body)
+        assert status == 400
+        assert list(answer) == ["error"]
+
+
+def test_deep_nesting_is_an_error(server: Server) -> None:
+    for depth in (33, 900, 100_000):
+        body = b'{"instances": ' + b"[" * depth + b"1" + b"]" * depth + b"}"
+        status, answer = server.rest(f"{TWO}:predict", body)
+        assert status == 400
+        assert list(answer) == ["error"]
 
 
 def test_cors(server: Server) -> None:

@@ -22,8 +22,8 @@ def infos(**dtypes: Any) -> dict[str, Any]:
 
 
 def read(document: Any, **dtypes: Any) -> dict[str, np.ndarray]:
-    request, _ = rest_json.predict_request(document, lambda _: infos(**dtypes))
-    return {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
+    arrays, _ = rest_json.predict_inputs(document, infos(**dtypes))
+    return arrays
 
 
 @pytest.mark.parametrize(
@@ -223,13 +223,7 @@ def test_wrong_examples_are_refused(document: Any, message: str) -> None:
     ],
 )
 def test_answers_that_have_no_rows_are_refused(arrays: dict[str, Any], message: str) -> None:
-    from tensorflow_serving.apis import predict_pb2
-
-    from cnnlg_tf.serving.server.tensors import to_proto
-
-    response = predict_pb2.PredictResponse()
-    for name, array in arrays.items():
-        to_proto(np.asarray(array), response.outputs[name])
+    outputs = {name: np.asarray(array) for name, array in arrays.items()}
     with pytest.raises(ServingError) as caught:
-        rest_json.predict_answer(response, rows=True)
+        rest_json.predict_answer(outputs, rows=True)
     assert message in str(caught.value)
