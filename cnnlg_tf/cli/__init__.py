@@ -10,7 +10,7 @@ import os
 import click
 
 from cnnlg_tf import __version__
-from cnnlg_tf.cli import inpainting, measuring, production, training
+from cnnlg_tf.cli import inpainting, measuring, page, production, training
 from cnnlg_tf.cli.reporting import Group
 
 
@@ -45,6 +45,7 @@ for _command in (
     inpainting.request,
     measuring.evaluate,
     measuring.experiment,
+    page.ui,
     production.deploy,
     production.export,
     production.serve,

@@ -1,0 +1,192 @@
+"""The folder that the page was started with: list it, open its photos, repair all of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from cnnlg_tf.errors import CancelledError, CnnlgError
+from cnnlg_tf.photos import check_mask_size, decode_photo, read_mask
+from cnnlg_tf.ui import views
+from cnnlg_tf.ui.jobs import Job
+from cnnlg_tf.ui.limits import RequestError, check_pixels
+from cnnlg_tf.ui.photo_routes import describe
+from cnnlg_tf.ui.repair_routes import wishes_of
+from cnnlg_tf.ui.repairing import Wishes, check_marked, repair_whole
+from cnnlg_tf.ui.saving import SUFFIXES, encode, size_and_format
+from cnnlg_tf.ui.web import off_loop, read_json
+
+
+async def list_folder(request: Request) -> Response:
+    """
+    summary: The photos that the page was started with.
+    responses:
+      200:
+        description: Whether it is a folder; name, mask and repairs of each photo.
+        content: {application/json: {schema: {type: object}}}
+    """
+    page = request.app.state.page
+
+    def work() -> dict[str, object]:
+        photos = []
+        for name in page.library.names():
+            path = page.library.path(name)
+            session = page.store.of_source(path)
+            photos.append(
+                {
+                    "name": name,
+                    "masked": session is not None and session.record.masked,
+                    "repairs": 0 if session is None else session.record.head,
+                    "mask_file": page.library.mask_path(path) is not None,
+                }
+            )
+        return {"folder": page.library.is_folder, "photos": photos}
+
+    return JSONResponse(await off_loop(work))
+
+
+async def open_from_folder(request: Request) -> Response:
+    """
+    summary: Open a photo of the folder, with its mask file (PHOTO_mask.png) if there is one.
+    requestBody:
+      required: true
+      content: {application/json: {schema: {type: object, properties: {name: {type: string}}}}}
+    responses:
+      200:
+        description: The open photo.
+        content: {application/json: {schema: {$ref: "#/components/schemas/Photo"}}}
+      404: {$ref: "#/components/responses/Refused"}
+    """
+    page, name = request.app.state.page, (await read_json(request)).get("name")
+
+    def work() -> dict[str, object]:
+        path = page.library.path(str(name))
+        is_new = page.store.of_source(path) is None
+        session = page.store.open_source(path)
+        mask = page.library.mask_path(path)
+        answer: dict[str, object] = {}
+        if is_new and mask is not None:
+            try:
+                session.set_mask(read_mask(mask))
+            except CnnlgError as error:  # the photo can be repaired all the same
+                answer["note"] = str(error)
+        return answer | describe(session)
+
+    return JSONResponse(await off_loop(work))
+
+
+async def show_thumbnail(request: Request) -> Response:
+    """
+    summary: A thumbnail of a photo of the folder.
+    parameters:
+      - {name: name, in: query, required: true, schema: {type: string}}
+    responses:
+      200: {description: A small JPEG., content: {image/jpeg: {}}}
+      404: {$ref: "#/components/responses/Refused"}
+    """
+    library, name = request.app.state.page.library, request.query_params.get("name", "")
+
+    def work() -> bytes:
+        path = library.path(name)
+        kept: bytes | None = library.thumbnail(path)
+        if kept is None:
+            data = path.read_bytes()
+            check_pixels(*size_and_format(data)[:2], name)
+            kept = views.thumbnail(decode_photo(data, name))
+            library.keep_thumbnail(path, kept)
+        return kept
+
+    return Response(await off_loop(work), media_type="image/jpeg")
+
+
+async def repair_folder(request: Request) -> Response:
+    """
+    summary: Repair all photos of the folder into its subfolder `repaired`.
+    description: >
+      The job's events are one photo each (name, and output or error) besides progress. Photos that
+      have no mask are skipped.
+    requestBody:
+      content:
+        application/json:
+          schema:
+            type: object
+            properties:
+              mask_of: {type: string, description: "Key of an open photo whose mask serves all; default: each its own"}
+              detail: {type: number, minimum: 0, maximum: 2, default: 1}
+    responses:
+      202: {$ref: "#/components/responses/Started"}
+      409: {$ref: "#/components/responses/Refused"}
+    """
+    page, given = request.app.state.page, await read_json(request)
+    if not page.library.is_folder:
+        raise RequestError("the page must be started with a folder: cnnlg-tf ui FOLDER", 409)
+    mask_of = given.get("mask_of")
+    shared = None
+    if mask_of is not None:
+        shared = await off_loop(page.store.get(str(mask_of)).mask)
+        check_marked(shared)
+    run = FolderRun(page, shared, wishes_of({"detail": given.get("detail", 1.0)}))
+    return JSONResponse({"job": page.worker.submit(run).key}, 202)
+
+
+@dataclass
+class FolderRun:
+    """The work of repairing a folder: one bad photo does not end it."""
+
+    page: Any
+    shared: np.ndarray | None
+    wishes: Wishes
+
+    def __call__(self, job: Job) -> dict[str, Any]:
+        names = self.page.library.names()
+        counts = {"repaired": 0, "skipped": 0, "failed": 0}
+        for number, name in enumerate(names):
+            job.progress(number / len(names))
+            if job.is_cancelled():
+                raise CancelledError("the run was cancelled")
+            try:
+                output = self._repair(name)
+            except CnnlgError as error:
+                counts["failed"] += 1
+                job.tell("photo", {"name": name, "error": str(error)})
+                continue
+            counts["repaired" if output else "skipped"] += 1
+            job.tell("photo", {"name": name, "output": None if output is None else output.name})
+        return counts
+
+    def _repair(self, name: str) -> Path | None:
+        """Returns what was written, or None where the photo has no mask and no repair."""
+        library = self.page.library
+        path = library.path(name)
+        session = self.page.store.of_source(path)
+        if session is not None:
+            photo, mask, form = session.result(), session.mask(), session.record.form
+        else:
+            data = path.read_bytes()
+            width, height, form = size_and_format(data)
+            check_pixels(width, height, name)
+            photo = decode_photo(data, name)
+            file = library.mask_path(path) if self.shared is None else None
+            mask = np.zeros(photo.pixels.shape[:2], bool) if file is None else read_mask(file)
+        if self.shared is not None:
+            mask = self.shared
+        check_mask_size(mask, photo.pixels)
+        if mask.any():
+            photo = repair_whole(self.page.engine.inpainter(), photo, mask, self.wishes, None)
+        elif session is None or not session.record.head:
+            return None
+        data, _ = encode(photo, form, None, name)
+        written: Path = library.write_result(f"{Path(name).stem}{SUFFIXES[form]}", data)
+        return written
+
+
+ROUTES = [
+    Route("/api/folder", list_folder, methods=["GET"]),
+    Route("/api/folder/open", open_from_folder, methods=["POST"]),
+    Route("/api/folder/thumbnail", show_thumbnail, methods=["GET"]),
+    Route("/api/folder/repair", repair_folder, methods=["POST"]),
+]

@@ -1,0 +1,224 @@
+"""Repair what is marked, watch and cancel the work, take repairs back, choose among variants."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from cnnlg_tf.photos import decode_mask, decode_photo
+from cnnlg_tf.ui.bits import encode_bits
+from cnnlg_tf.ui.jobs import Job
+from cnnlg_tf.ui.limits import MAX_VARIANTS, RequestError, check_pixels
+from cnnlg_tf.ui.repairing import Wishes, check_marked, repair_session, repair_whole
+from cnnlg_tf.ui.saving import SUFFIXES, encode, media_type, size_and_format
+from cnnlg_tf.ui.sessions import box_json
+from cnnlg_tf.ui.web import (
+    file_of,
+    needed_file,
+    number_of,
+    off_loop,
+    read_form,
+    read_json,
+    session_of,
+    whole_number_of,
+)
+
+PULSE = "event: {}\ndata: {}\n\n"
+
+
+def wishes_of(given: Mapping[str, Any]) -> Wishes:
+    """What a request says of how to repair."""
+    return Wishes(
+        detail=number_of(given.get("detail", 1.0), "detail", 0, 2),
+        variants=whole_number_of(given.get("variants", 1), "variants", 1, MAX_VARIANTS),
+        seed=whole_number_of(given.get("seed", 0), "seed", 0, 2**31),
+    )
+
+
+async def start_repair(request: Request) -> Response:
+    """
+    summary: Repair what is marked; the answer names a job to watch.
+    requestBody:
+      required: true
+      content:
+        multipart/form-data:
+          schema:
+            type: object
+            properties:
+              mask: {type: string, format: binary, description: Default is the mask that was kept.}
+              detail: {type: number, minimum: 0, maximum: 2, default: 1}
+              variants: {type: integer, minimum: 1, maximum: 8, default: 1}
+              seed: {type: integer, default: 0}
+    responses:
+      202: {$ref: "#/components/responses/Started"}
+      400: {$ref: "#/components/responses/Refused"}
+      404: {$ref: "#/components/responses/Refused"}
+    """
+    page, session = request.app.state.page, session_of(request)
+    form = await read_form(request)
+    wishes, mask = wishes_of(form), file_of(form, "mask")
+    if mask is not None:
+        await off_loop(lambda: session.set_mask(decode_mask(mask.data, mask.name)))
+    hole = await off_loop(session.mask)
+    check_marked(hole)
+
+    def work(job: Job) -> dict[str, Any]:
+        repair_session(page.engine.inpainter(), session, hole, wishes, job)
+        return session.state()
+
+    return JSONResponse({"job": page.worker.submit(work).key}, 202)
+
+
+async def watch_job(request: Request) -> Response:
+    """
+    summary: The job's events as they come.
+    description: >
+      progress has share (0 to 1) and seconds_left (or null); the last is done, failed or cancelled.
+    responses:
+      200: {description: Server-sent events., content: {text/event-stream: {}}}
+      404: {$ref: "#/components/responses/Refused"}
+    """
+    job = request.app.state.page.worker.get(request.path_params["job"])
+
+    async def stream() -> AsyncIterator[str]:
+        async for name, data in job.watch():
+            yield PULSE.format(name, json.dumps(data))
+
+    return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+async def cancel_job(request: Request) -> Response:
+    """
+    summary: Cancel a job; it stops at its next step and changes nothing.
+    responses:
+      202: {description: Asked for.}
+      404: {$ref: "#/components/responses/Refused"}
+    """
+    request.app.state.page.worker.get(request.path_params["job"]).cancel()
+    return Response(status_code=202)
+
+
+async def undo(request: Request) -> Response:
+    """
+    summary: Take the last repair back.
+    responses:
+      200: {$ref: "#/components/responses/Changed"}
+      409: {$ref: "#/components/responses/Refused"}
+    """
+    session = session_of(request)
+    changed = await off_loop(session.undo)
+    return JSONResponse(session.state() | {"changed": box_json(changed)})
+
+
+async def redo(request: Request) -> Response:
+    """
+    summary: Bring an undone repair back.
+    responses:
+      200: {$ref: "#/components/responses/Changed"}
+      409: {$ref: "#/components/responses/Refused"}
+    """
+    session = session_of(request)
+    changed = await off_loop(session.redo)
+    return JSONResponse(session.state() | {"changed": box_json(changed)})
+
+
+async def choose(request: Request) -> Response:
+    """
+    summary: Let another variant of the last repair count.
+    requestBody:
+      required: true
+      content: {application/json: {schema: {type: object, properties: {choice: {type: integer}}}}}
+    responses:
+      200: {$ref: "#/components/responses/Changed"}
+      409: {$ref: "#/components/responses/Refused"}
+    """
+    session = session_of(request)
+    choice = whole_number_of((await read_json(request)).get("choice"), "choice", 0, MAX_VARIANTS)
+    changed = await off_loop(session.choose, choice)
+    return JSONResponse(session.state() | {"changed": box_json(changed)})
+
+
+async def show_hole(request: Request) -> Response:
+    """
+    summary: The mask that a repair covered, counted from 0.
+    responses:
+      200: {description: A PNG of one bit a pixel., content: {image/png: {}}}
+      404: {$ref: "#/components/responses/Refused"}
+    """
+    session, number = session_of(request), request.path_params["number"]
+
+    def work() -> bytes:
+        with session.lock:
+            if not 0 <= number < len(session.record.choices):
+                raise RequestError(f"there is no repair {number}", 404)
+            return encode_bits(session.edit(number).whole_hole(*session.shape))
+
+    return Response(await off_loop(work), media_type="image/png")
+
+
+async def repair_files(request: Request) -> Response:
+    """
+    summary: A photo and a mask in, the repaired photo out. For scripts; nothing is kept.
+    requestBody:
+      required: true
+      content:
+        multipart/form-data:
+          schema:
+            type: object
+            required: [photo, mask]
+            properties:
+              photo: {type: string, format: binary}
+              mask: {type: string, format: binary, description: White is missing.}
+              detail: {type: number, minimum: 0, maximum: 2, default: 1}
+              format: {type: string, description: "PNG, JPEG, ...; default: as the photo came"}
+              quality: {type: integer, minimum: 1, maximum: 100}
+    responses:
+      200: {description: The repaired photo., content: {image/*: {}}}
+      400: {$ref: "#/components/responses/Refused"}
+      413: {$ref: "#/components/responses/Refused"}
+    """
+    page, form = request.app.state.page, await read_form(request)
+    name, data = needed_file(form, "photo")
+    mask_name, mask_data = needed_file(form, "mask")
+    wishes = wishes_of({"detail": form.get("detail", 1.0)})
+    width, height, form_as_came = size_and_format(data)
+    check_pixels(width, height, name)
+    chosen = str(form.get("format", form_as_came))
+    if chosen not in SUFFIXES:
+        raise RequestError(f"format must be one of {', '.join(SUFFIXES)}. Received: {chosen!r}")
+    quality = form.get("quality")
+    level = None if quality is None else whole_number_of(quality, "quality", 1, 100)
+    results: list[bytes] = []
+
+    def work(job: Job) -> dict[str, Any]:
+        photo, mask = decode_photo(data, name), decode_mask(mask_data, mask_name)
+        repaired = repair_whole(page.engine.inpainter(), photo, mask, wishes, job)
+        results.append(encode(repaired, chosen, level, name)[0])
+        return {}
+
+    job = page.worker.submit(work)
+    try:
+        async for event, told in job.watch():
+            if event == "failed":
+                raise RequestError(str(told["error"]))
+            if event == "cancelled":
+                raise RequestError("the server is ending", 503)
+    finally:
+        job.cancel()
+    return Response(results[0], media_type=media_type(chosen))
+
+
+ONE = "/api/photos/{key}"
+ROUTES = [
+    Route("/api/repair", repair_files, methods=["POST"]),
+    Route(f"{ONE}/repairs", start_repair, methods=["POST"]),
+    Route(f"{ONE}/repairs/undo", undo, methods=["POST"]),
+    Route(f"{ONE}/repairs/redo", redo, methods=["POST"]),
+    Route(f"{ONE}/repairs/choice", choose, methods=["PUT"]),
+    Route(f"{ONE}/repairs/{{number:int}}/mask", show_hole, methods=["GET"]),
+    Route("/api/jobs/{job}/events", watch_job, methods=["GET"]),
+    Route("/api/jobs/{job}", cancel_job, methods=["DELETE"]),
+]

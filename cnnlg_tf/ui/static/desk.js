@@ -1,0 +1,28 @@
+// What lies on the desk: the open photo, its mask and what the page is doing; and who hears of changes.
+
+export const desk = {
+  status: { state: "opening", can: [], formats: [], lossy: [] },
+  photo: null, // as the server describes it, or null
+  mask: null,
+  tool: "brush",
+  size: 40, // of the brush, in pixels of the photo
+  busy: null, // the job that is running: {key, kind}
+  away: false, // the server does not answer
+  comparing: false,
+  showOriginal: false,
+  showUncertainty: false,
+};
+
+const listeners = new Map();
+
+/** Call `listener` with what `tell` gives whenever `name` happens. */
+export function hear(name, listener) {
+  if (!listeners.has(name)) listeners.set(name, []);
+  listeners.get(name).push(listener);
+}
+
+export function tell(name, data) {
+  for (const listener of listeners.get(name) ?? []) listener(data);
+}
+
+export const can = (ability) => desk.status.can.includes(ability);

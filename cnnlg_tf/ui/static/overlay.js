@@ -1,0 +1,77 @@
+// The mask over the photo: each tile drawn once into a small canvas, coarser where the view is farther.
+
+import { FULL, SIDE } from "./mask.js";
+
+const COLOUR = [255, 46, 99];
+const OPACITY = 0.55;
+
+export class Overlay {
+  constructor(mask) {
+    this.mask = mask;
+    this.level = 0;
+    this.cells = new Map(); // index -> {canvas, stamp}
+  }
+
+  draw(context, view) {
+    const { mask } = this;
+    const level = Math.min(4, Math.max(0, Math.floor(-Math.log2(view.scale * view.density))));
+    if (level !== this.level) {
+      this.level = level;
+      this.cells.clear();
+    }
+    const side = SIDE * view.scale;
+    const left = Math.max(0, Math.floor(-view.x / side));
+    const right = Math.min(mask.columns, Math.ceil((view.width - view.x) / side));
+    const top = Math.max(0, Math.floor(-view.y / side));
+    const bottom = Math.min(mask.rows, Math.ceil((view.height - view.y) / side));
+    context.imageSmoothingEnabled = view.scale * view.density < 2;
+    context.fillStyle = `rgba(${COLOUR.join(",")},${OPACITY})`;
+    for (let row = top; row < bottom; row += 1) {
+      for (let column = left; column < right; column += 1) {
+        const index = row * mask.columns + column;
+        const tile = mask.tiles[index];
+        if (tile === null) continue;
+        const [width, height] = mask.sizeOf(index);
+        // edges on whole screen pixels: neighbours then neither overlap nor leave a seam
+        const snap = (value) => Math.round(value * view.density) / view.density;
+        const x = snap(view.x + column * side);
+        const y = snap(view.y + row * side);
+        const wide = snap(view.x + column * side + width * view.scale) - x;
+        const high = snap(view.y + row * side + height * view.scale) - y;
+        if (tile === FULL) context.fillRect(x, y, wide, high);
+        else {
+          const { canvas } = this.cell(index, tile);
+          const step = 2 ** this.level;
+          context.drawImage(canvas, 0, 0, width / step, height / step, x, y, wide, high);
+        }
+      }
+    }
+  }
+
+  cell(index, tile) {
+    const kept = this.cells.get(index);
+    if (kept && kept.stamp === this.mask.stamps[index]) return kept;
+    const step = 2 ** this.level;
+    const side = SIDE / step;
+    const canvas = kept?.canvas ?? new OffscreenCanvas(side, side);
+    const image = new ImageData(side, side);
+    const strength = (255 * OPACITY) / (step * step);
+    for (let y = 0, at = 0; y < side; y += 1) {
+      for (let x = 0; x < side; x += 1, at += 4) {
+        let sum = 0;
+        for (let v = 0; v < step; v += 1) {
+          const line = (y * step + v) * SIDE + x * step;
+          for (let u = 0; u < step; u += 1) sum += tile[line + u];
+        }
+        if (!sum) continue;
+        [image.data[at], image.data[at + 1], image.data[at + 2]] = COLOUR;
+        // thin strokes stay visible from afar
+        image.data[at + 3] = step === 1 ? strength : Math.max(sum * strength, 90);
+      }
+    }
+    canvas.getContext("2d").putImageData(image, 0, 0);
+    const cell = { canvas, stamp: this.mask.stamps[index] };
+    this.cells.set(index, cell);
+    return cell;
+  }
+}

@@ -1,0 +1,83 @@
+"""A page served on a free port of this machine, and a browser to open it."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from cnnlg_tf.ui.app import create_app
+from cnnlg_tf.ui.command import listen
+from tests.ui.pages import FakeNetwork, ServedPage
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--headless=new",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@contextmanager
+def served(folder: Path, target: Path | None, network: FakeNetwork) -> Iterator[ServedPage]:
+    """A page on a free port with its state in `folder`, ready when the block starts."""
+    listener = listen(0)
+    port = listener.getsockname()[1]
+    app, token = create_app(lambda: network, folder, target, port)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    origin = f"http://127.0.0.1:{port}"
+    try:
+        with httpx.Client(
+            base_url=origin, headers={"Authorization": f"Bearer {token}"}, timeout=30
+        ) as client:
+            deadline = time.monotonic() + 20
+            while client.get("/api/status").json()["state"] == "opening":
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            network.asked.clear()
+            yield ServedPage(origin, token, folder, network, client)
+    finally:
+        network.gate.set()
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+@pytest.fixture
+def serve_page(tmp_path: Path) -> Iterator[Callable[..., ServedPage]]:
+    """serve_page(target=None, network=None, state="state") starts a page of its own for a test."""
+    with ExitStack() as stack:
+
+        def start(
+            target: Path | None = None, network: FakeNetwork | None = None, state: str = "state"
+        ) -> ServedPage:
+            return stack.enter_context(served(tmp_path / state, target, network or FakeNetwork()))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def shared_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPage]:
+    """A page that was started without a photo, for all tests that leave it as it is."""
+    with served(tmp_path_factory.mktemp("page") / "state", None, FakeNetwork()) as page:
+        yield page
+
+
+@pytest.fixture
+def page(shared_page: ServedPage) -> Iterator[ServedPage]:
+    """The shared page; the photos that a test opens are closed after it."""
+    shared_page.network.asked.clear()
+    shared_page.opened.clear()
+    yield shared_page
+    for key in shared_page.opened:
+        shared_page.client.delete(f"/api/photos/{key}")
