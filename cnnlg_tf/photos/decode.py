@@ -1,23 +1,19 @@
 """Bytes in, a photo out: the one decoder, for files, training data, requests and pages."""
 
-import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from cnnlg_tf.errors import CnnlgError, ImageError
-from cnnlg_tf.photos import deep_colour
-from cnnlg_tf.photos.photo import Metadata, Photo
+from cnnlg_tf.photos import common_reader, heif, tiff_reader
+from cnnlg_tf.photos.depth import to_depth
+from cnnlg_tf.photos.photo import Photo
 from cnnlg_tf.photos.quiet import no_warnings
+from cnnlg_tf.photos.raster import Raster
 
 MAX_MEGAPIXELS = 150  # larger headers are taken for decompression bombs; Pillow's own stop is 179
-READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
-_ORIENTATION = 0x0112
-# tags of TIFF's own layout, which stand among the EXIF tags of a TIFF file
-_TIFF_LAYOUT = {*range(254, 260), 262, 266, *range(273, 280), 284, 297, 317, 320}
-_TIFF_LAYOUT |= {*range(322, 326), 338, 339, 347, 34675}
+_WANTED = "must be a photo of 1 to 16 bits a channel, of floats in [0, 1], or of 32-bit integers"
 
 
 def decode_photo(data: bytes, name: str) -> Photo:
@@ -31,123 +27,121 @@ def decode_photo(data: bytes, name: str) -> Photo:
         ImageError: the bytes are none, truncated, no image, of a kind that has no RGB form, or
             larger than MAX_MEGAPIXELS.
     """
-    image, deep, notes = open_image(data, f"photo {name}", ImageError)
-    return photo_of_image(image, name, data if deep else None, notes)
+    return _photo(decode_raster(data, f"photo {name}", ImageError), name)
 
 
-def photo_of_image(
-    image: Image.Image, name: str, deep: bytes | None = None, notes: Sequence[str] = ()
-) -> Photo:
-    """The photo in a PIL image; `deep` is its file where Pillow reads 16 bits as 8.
+def photo_of_image(image: Image.Image, name: str) -> Photo:
+    """The photo in a PIL image.
 
     Raises:
-        ImageError: the image has no RGB form, or cannot be loaded.
+        ImageError: it has no RGB form, is too large, or cannot be loaded.
     """
-    with no_warnings():
-        try:
-            return _photo(deep, image, list(notes), f"photo {name}")
-        except CnnlgError:
-            raise
-        except Exception as error:  # Pillow raises many types on damaged files
-            raise ImageError(f"photo {name} is truncated or damaged: {error}") from error
+    return _photo(raster_of_image(image, f"photo {name}", ImageError), name)
 
 
-def open_image(
-    data: bytes, noun: str, error_type: type[CnnlgError]
-) -> tuple[Image.Image, bool, list[str]]:
-    """The loaded image, whether its file holds 16-bit values, and what is not read of it.
+def decode_raster(data: bytes, noun: str, error_type: type[CnnlgError]) -> Raster:
+    """The upright raster of a photo's or mask's file.
 
     Args:
-        noun: "photo a.png" or "mask a.png", for messages; error_type: what is raised then.
+        noun: what messages call it: "photo a.png" or "mask a.png".
+        error_type: what is raised. No other exception leaves, whatever the libraries raise.
     """
     if not data:
         raise error_type(f"{noun} is empty: expected an image, received 0 bytes")
-    too_large = f"{noun} must have at most {MAX_MEGAPIXELS} megapixels. Received: "
+
+    def read() -> Raster:
+        if tiff_reader.is_tiff(data):
+            return tiff_reader.read(data, _size_check(noun, error_type), refuse)
+        if heif.is_heif(data):
+            return heif.read(data, _size_check(noun, error_type))
+        image = common_reader.open_image(data)
+        _size_check(noun, error_type)(*image.size)
+        return common_reader.read(image, data, refuse)
+
+    refuse = _refusal(noun, error_type)
+    return _guarded(read, noun, error_type)
+
+
+def raster_of_image(image: Image.Image, noun: str, error_type: type[CnnlgError]) -> Raster:
+    """The upright raster of a PIL image; the arguments are those of `decode_raster`."""
+
+    def read() -> Raster:
+        _size_check(noun, error_type)(*image.size)
+        return common_reader.read(image.copy(), b"", _refusal(noun, error_type))
+
+    return _guarded(read, noun, error_type)
+
+
+def _guarded(read: Callable[[], Raster], noun: str, error_type: type[CnnlgError]) -> Raster:
     with no_warnings():
         try:
-            image = Image.open(io.BytesIO(data), formats=READABLE)
-            width, height = image.size
-            if width * height > MAX_MEGAPIXELS * 1e6:
-                raise error_type(f"{too_large}{width} x {height}")
-            deep = deep_colour.is_deep(image)
-            frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
-            image.load()
-        except Image.DecompressionBombError as error:
-            raise error_type(f"{too_large}{error}") from error
-        except UnidentifiedImageError as error:
-            readable = ", ".join(READABLE)
-            raise error_type(f"{noun} is no image that can be read ({readable})") from error
+            raster = read().upright()
         except CnnlgError:
             raise
-        except Exception as error:  # Pillow raises many types on damaged files
-            raise error_type(f"{noun} is truncated or damaged: {error}") from error
-    notes = [f"{noun} has {frames} frames: the first is used"] if frames > 1 else []
-    return image, deep, notes
+        except Image.DecompressionBombError as error:
+            most = f"{noun} must have at most {MAX_MEGAPIXELS} megapixels"
+            raise error_type(f"{most}. Received: {error}") from error
+        except UnidentifiedImageError as error:
+            kinds = ", ".join((*common_reader.FORMATS, "HEIF"))
+            raise error_type(f"{noun} is no image that can be read ({kinds})") from error
+        except Exception as error:  # the libraries raise many types on damaged files
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise error_type(f"{noun} is truncated or damaged: {reason}") from error
+    if not raster.colours.size:
+        raise error_type(f"{noun} must have pixels. Received: {raster.colours.shape[:2]}")
+    return raster
 
 
-def orientation_and_exif(image: Image.Image) -> tuple[int, bytes | None]:
-    """The rotation, 1 to 8, and the EXIF block without it, without thumbnail and TIFF's layout."""
-    exif = image.getexif()
-    orientation = exif.get(_ORIENTATION, 1)
-    for tag in _TIFF_LAYOUT | {_ORIENTATION}:
-        exif.pop(tag, None)
-    return orientation, (exif.tobytes() if len(exif) else None)
+def _size_check(noun: str, error_type: type[CnnlgError]) -> Callable[[int, int], None]:
+    def check(width: int, height: int) -> None:
+        if width * height > MAX_MEGAPIXELS * 1e6:
+            raise error_type(
+                f"{noun} must have at most {MAX_MEGAPIXELS} megapixels. "
+                f"Received: {width} x {height}"
+            )
+
+    return check
 
 
-def upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Undo the camera's rotation, EXIF values 1 to 8, of [h, w] or [h, w, c]."""
-    if orientation in (5, 6, 7, 8):
-        array = array.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    return np.ascontiguousarray(array)
+def _refusal(noun: str, error_type: type[CnnlgError]) -> Callable[[str], CnnlgError]:
+    return lambda received: error_type(f"{noun} {_WANTED}. Received: {received}")
 
 
-def _photo(deep: bytes | None, image: Image.Image, notes: list[str], noun: str) -> Photo:
-    try:
-        orientation, exif = orientation_and_exif(image)
-    except Exception:  # Pillow raises many types on damaged blocks
-        orientation, exif = 1, None
-        notes.append(f"the EXIF data of {noun} is damaged and left out")
-    icc_profile = image.info.get("icc_profile")
-    grey = image.mode in ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B")
-    if deep is not None or image.mode.startswith("I"):
-        pixels, alpha = deep_colour.decode(deep or b"", image)
-    else:
-        if image.mode == "CMYK":
-            image, icc_profile = _cmyk_to_rgb(image, icc_profile, notes, noun), None
-        pixels, alpha = _split(image, noun)
+def _photo(raster: Raster, name: str) -> Photo:
+    refuse = _refusal(f"photo {name}", ImageError)
+    colours = _photo_values(raster.colours, raster, refuse)
+    alpha = None if raster.alpha is None else _photo_values(raster.alpha, raster, refuse)
+    grey = colours.shape[-1] == 1
     return Photo(
-        pixels=upright(pixels, orientation),
-        alpha=None if alpha is None else upright(alpha, orientation),
+        pixels=np.repeat(colours, 3, axis=-1) if grey else colours,
+        alpha=alpha,
         grey=grey,
-        metadata=Metadata(icc_profile=icc_profile, exif=exif),
-        notes=tuple(notes),
+        metadata=raster.metadata,
+        name=name,
+        form=raster.form,
+        bits=raster.bits,
+        jpeg=raster.jpeg,
+        notes=tuple(dict.fromkeys(raster.notes)),
     )
 
 
-def _split(image: Image.Image, noun: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """uint8 RGB [h, w, 3] and alpha [h, w] of an 8-bit image."""
-    if image.mode == "F":
-        raise ImageError(f"{noun} must have 8 or 16 bits a channel. Received: float values")
-    if not image.has_transparency_data:
-        return np.array(image.convert("RGB")), None
-    layers = np.array(image.convert("RGBA"))
-    return layers[..., :3].copy(), layers[..., 3].copy()
-
-
-def _cmyk_to_rgb(image: Image.Image, icc_profile: Any, notes: list[str], noun: str) -> Image.Image:
-    from PIL import ImageCms
-
-    if icc_profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
-            srgb = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError):
-            notes.append(f"the CMYK profile of {noun} cannot be used: colours may shift")
-    return image.convert("RGB")
+def _photo_values(
+    values: np.ndarray, raster: Raster, refuse: Callable[[str], CnnlgError]
+) -> np.ndarray:
+    """uint8, uint16 or float32 of a raster's values."""
+    if values.dtype in (np.uint8, np.uint16):
+        return values
+    if values.dtype == np.uint32:
+        raster.notes.append("has 32 bits a channel, of which the upper 16 are used")
+        return to_depth(values, np.uint16)
+    given = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    low, high = (given.min(), given.max()) if given.size else (0, 0)
+    if values.dtype.kind == "f":
+        if low < 0 or high > 1 or np.isinf(values).any():
+            raise refuse(f"float values, {values.min():g} to {values.max():g}")
+        if values.dtype.itemsize > 4:
+            raster.notes.append("has floats of 64 bits, of which 32 are kept")
+        return values.astype(np.float32)
+    if values.dtype != np.int32 or low < 0 or high > 65535:
+        raise refuse(f"signed {raster.bits}-bit integers, with values from {low} to {high}")
+    return values.astype(np.uint16)

@@ -19,8 +19,22 @@ WRITABLE: dict[str, Format] = {
     ".webp": "WEBP",
     ".tif": "TIFF",
     ".tiff": "TIFF",
+    ".jfif": "JPEG",
+    ".jpe": "JPEG",
+    ".avif": "AVIF",
+    ".heic": "HEIF",
+    ".heif": "HEIF",
 }
-READABLE_SUFFIXES = frozenset({*WRITABLE, ".bmp", ".gif", ".ppm", ".pgm", ".jp2"})
+# of the formats that decode reads, all of which Pillow's registry names, and HEIC
+READABLE_SUFFIXES = frozenset(
+    WRITABLE.keys()
+    | set(".apng .avifs .bmp .dib .gif .ico .icns .cur .pbm .pgm .ppm .pnm .pfm .mpo".split())
+    | set(".j2c .j2k .jp2 .jpc .jpf .jpx .icb .tga .vda .vst .psd .qoi .pcx .dcx .dds".split())
+    | set(
+        ".bw .rgb .rgba .sgi .ras .im .msp .xbm .xpm .blp .ftc .ftu .fli .flc .fit .fits .pxr".split()
+    )
+    | {".hif"}
+)
 
 logger = logging.getLogger("cnnlg_tf")
 
@@ -37,8 +51,8 @@ def read_photo(path: str | Path) -> Photo:
         ImageError: there is no such file, or decode_photo refuses what is in it.
     """
     photo = decode_photo(_read_bytes(Path(path), "photo", ImageError), str(path))
-    for note in photo.notes:
-        logger.warning("%s", note)
+    if photo.notes:
+        logger.warning("photo %s %s", path, "; it ".join(photo.notes))
     return photo
 
 

@@ -16,8 +16,9 @@ import numpy as np
 from PIL import Image
 
 from cnnlg_tf.errors import MaskError
-from cnnlg_tf.photos import decode
+from cnnlg_tf.photos.decode import decode_raster, raster_of_image
 from cnnlg_tf.photos.depth import to_unit
+from cnnlg_tf.photos.raster import Raster
 
 _RANGES = (1, 255, 65535, 2**32 - 1)
 
@@ -30,25 +31,21 @@ def decode_mask(data: bytes, name: str) -> np.ndarray:
     Raises:
         MaskError: the file cannot be read, for the reasons that decode_photo lists.
     """
-    noun = f"mask {name}"
-    image, _, notes = decode.open_image(data, noun, MaskError)
-    for note in notes:
-        logger.warning("%s", note)
-    return mask_of_image(image, name)
+    return _mask(decode_raster(data, f"mask {name}", MaskError), f"mask {name}")
 
 
 def mask_of_image(image: Image.Image, name: str) -> np.ndarray:
     """The mask in a PIL image: bool [height, width], True = missing, upright."""
-    noun = f"mask {name}"
-    try:
-        orientation, _ = decode.orientation_and_exif(image)
-    except Exception:  # Pillow raises many types on damaged blocks
-        orientation = 1
-    if image.mode in ("1", "L", "F") or image.mode.startswith("I"):
-        values = np.asarray(image)
-    else:
-        values = np.asarray(image.convert("RGBA"))
-    return decode.upright(missing(values, noun), orientation)
+    return _mask(raster_of_image(image, f"mask {name}", MaskError), f"mask {name}")
+
+
+def _mask(raster: Raster, noun: str) -> np.ndarray:
+    if raster.notes:
+        logger.warning("%s %s", noun, "; it ".join(raster.notes))
+    layers = raster.colours
+    if raster.alpha is not None:
+        layers = np.concatenate([layers, raster.alpha[..., np.newaxis]], axis=-1)
+    return missing(layers, noun)
 
 
 def missing(values: np.ndarray, noun: str = "mask") -> np.ndarray:

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 
 from cnnlg_tf.errors import ImageError, MaskError
 from cnnlg_tf.photos import Metadata, Photo, read_mask, read_photo, write_photo
-from cnnlg_tf.photos.decode import upright as turn
+from cnnlg_tf.photos.raster import upright as turn
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -90,7 +90,10 @@ def test_16_bit_comes_back_exact(tmp_path: Path, channels: int, suffix: str) -> 
     assert (back.alpha is None) == (alpha is None)
     if back.alpha is not None and alpha is not None:
         assert np.array_equal(back.alpha, alpha)
-    assert (back.grey, back.metadata.icc_profile) == (channels == 1, SRGB)
+    assert back.metadata.icc_profile == SRGB
+    assert back.grey == (channels == 1 or (channels == 2 and suffix == ".tiff"))
+    if (channels, suffix) == (2, ".tiff"):
+        return  # which Pillow cannot read
     with Image.open(tmp_path / f"out{suffix}") as image:
         image.load()
         assert image.getexif()[0x010F] == "Maker"
@@ -116,13 +119,15 @@ def test_alpha_is_left_out_of_jpeg_with_a_note(
     tmp_path: Path, photo: np.ndarray, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_photo(tmp_path / "out.jpg", Photo(photo, alpha=photo[..., 0]))
-    assert "transparency is left out" in caplog.text
+    assert "cannot hold its transparency: left out" in caplog.text
     assert read_photo(tmp_path / "out.jpg").alpha is None
 
 
 def test_grey_webp_drops_the_grey_profile(tmp_path: Path, photo: np.ndarray) -> None:
     grey = np.repeat(photo[..., :1], 3, -1)
-    write_photo(tmp_path / "out.webp", Photo(grey, grey=True, metadata=Metadata(b"grey profile")))
+    write_photo(
+        tmp_path / "out.webp", Photo(grey, grey=True, metadata=Metadata(bytes(16) + b"GRAY"))
+    )
     back = read_photo(tmp_path / "out.webp")
     assert back.metadata.icc_profile is None and np.array_equal(back.pixels, grey)
 
@@ -173,18 +178,6 @@ def test_animation_uses_the_first_frame_and_says_so(
     assert "has 2 frames: the first is used" in caplog.text
 
 
-def test_damaged_exif_is_left_out(
-    tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch, caplog: Any
-) -> None:
-    def broken(self: Image.Image) -> None:
-        raise struct.error("bad offset")
-
-    path = save(tmp_path / "in.png", photo)
-    monkeypatch.setattr(Image.Image, "getexif", broken)
-    assert read_photo(path).metadata.exif is None
-    assert "EXIF data" in caplog.text and "left out" in caplog.text
-
-
 def bomb(width: int, height: int) -> bytes:
     """A PNG header that claims a size, and nothing behind it."""
     body = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -233,15 +226,6 @@ def test_missing_directory_and_forbidden(tmp_path: Path, monkeypatch: Any) -> No
     monkeypatch.setattr(Path, "read_bytes", forbidden)
     with pytest.raises(ImageError, match="photo .* cannot be read: Permission denied"):
         read_photo(tmp_path / "a.png")
-
-
-def test_unusable_values(tmp_path: Path) -> None:
-    Image.fromarray(np.zeros((20, 20), np.float32)).convert("F").save(tmp_path / "f.tiff")
-    with pytest.raises(ImageError, match="must have 8 or 16 bits a channel. Received: float"):
-        read_photo(tmp_path / "f.tiff")
-    Image.fromarray(np.full((20, 20), 70000, np.int32)).save(tmp_path / "i.tiff")
-    with pytest.raises(ImageError, match="values from 0 to 65535. Received: 70000 to 70000"):
-        read_photo(tmp_path / "i.tiff")
 
 
 def test_mask_is_white_where_missing(tmp_path: Path, mask: np.ndarray, caplog: Any) -> None:

@@ -1,0 +1,167 @@
+"""Read the formats that Pillow knows; the 16-bit ones among them, which it reads as 8, by OpenCV."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from cnnlg_tf.errors import CnnlgError
+from cnnlg_tf.photos.metadata import add_metadata
+from cnnlg_tf.photos.raster import Raster
+
+# formats that are one picture; not read: EPS and WMF (programs), PDF, and stubs without a decoder
+FORMATS = (
+    *("PNG", "JPEG", "WEBP", "TIFF", "AVIF", "BMP", "GIF", "PPM", "JPEG2000", "TGA", "ICO"),
+    *("PSD", "QOI", "PCX", "DCX", "DDS", "DIB", "SGI", "SUN", "ICNS", "CUR", "IM", "MSP", "XBM"),
+    *("XPM", "BLP", "FTEX", "FLI", "SPIDER", "FITS", "PIXAR"),
+)
+_GREY = ("1", "L", "LA", "La")
+_DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+
+
+def open_image(data: bytes) -> Image.Image:
+    """An image of FORMATS that is not yet decoded.
+
+    Raises:
+        UnidentifiedImageError: it is none; and whatever else Pillow raises on damaged files.
+    """
+    return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+def read(image: Image.Image, data: bytes, refuse: Callable[[str], CnnlgError]) -> Raster:
+    """The raster of an opened image.
+
+    Args:
+        image: from `open_image`, or a PIL image that a caller made.
+        data: its file's bytes, b"" if it has none.
+        refuse: makes the error from what was received.
+
+    Raises:
+        CnnlgError: from `refuse`: the layout has no RGB form; whatever Pillow and OpenCV raise on
+            damaged files.
+    """
+    frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
+    bits = _bits(image, data)
+    tile = _tile(image)
+    image.load()
+    raster = Raster(np.empty((0, 0, 3)), form=_form(image), bits=bits)
+    if frames > 1:
+        raster.notes.append(f"has {frames} frames: the first is used")
+    add_metadata(raster, image, data)
+    if image.mode in _DEEP_GREY:
+        grey = np.array(image)
+        raster.colours = (grey if image.mode in ("I", "F") else grey.astype(np.uint16))[..., None]
+        if image.mode == "I" and data and 0 <= grey.min() and grey.max() <= 65535:
+            raster.colours = raster.colours.astype(np.uint16)
+        key = image.info.get("transparency")
+        if isinstance(key, int):
+            white = np.iinfo(np.uint16).max
+            raster.alpha = np.where(grey == key, 0, white).astype(raster.colours.dtype)
+    elif bits > 8:
+        _split(raster, _deep(image, data, bits, tile, refuse))
+    else:
+        _split_8_bit(raster, image, refuse)
+    return raster
+
+
+def srgb_of(image: Image.Image, raster: Raster, kind: str) -> Image.Image:
+    """A CMYK or Lab image in sRGB, by its own profile where that works; the profile has done its work."""
+    from PIL import ImageCms
+
+    profile, srgb = raster.metadata.icc_profile, ImageCms.createProfile("sRGB")
+    raster.metadata = raster.metadata.without_profile()
+    try:
+        source: Any
+        if image.mode == "LAB":
+            source = ImageCms.createProfile("LAB")
+        elif profile:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        else:
+            return image.convert("RGB")
+        converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+        if converted is not None:
+            return converted
+    except (ImageCms.PyCMSError, OSError, TypeError):
+        raster.notes.append(f"has a {kind} profile that cannot be used: colours may shift")
+    return image.convert("RGB")
+
+
+def _form(image: Image.Image) -> str:
+    return "JPEG" if image.format == "MPO" else image.format or ""
+
+
+def _split_8_bit(raster: Raster, image: Image.Image, refuse: Callable[[str], CnnlgError]) -> None:
+    if image.mode in ("CMYK", "LAB"):
+        image = srgb_of(image, raster, image.mode)
+    if image.mode not in (*_GREY, "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr", "HSV"):
+        raise refuse(f"pixels of the kind {image.mode}")
+    grey = image.mode in _GREY
+    if image.has_transparency_data:
+        _split(raster, np.array(image.convert("RGBA")))
+        raster.colours = raster.colours[..., :1] if grey else raster.colours
+    else:
+        _split(raster, np.array(image.convert("L" if grey else "RGB")))
+
+
+def _split(raster: Raster, layers: np.ndarray) -> None:
+    """Fill in colours and alpha from [h, w] or [h, w, 1 to 4]."""
+    layers = layers[..., np.newaxis] if layers.ndim == 2 else layers
+    count = layers.shape[-1]
+    raster.colours = np.ascontiguousarray(layers[..., : 3 if count >= 3 else 1])
+    raster.alpha = np.ascontiguousarray(layers[..., -1]) if count in (2, 4) else None
+
+
+def _tile(image: Image.Image) -> Any:
+    """How an opened file's first part is to be decoded: Pillow's name, box, offset and arguments."""
+    tiles = getattr(image, "tile", None)
+    return tiles[0] if tiles else None
+
+
+def _bits(image: Image.Image, data: bytes) -> int:
+    """Bits of a channel in a file that Pillow would read as 8."""
+    tile = _tile(image) if data else None
+    if image.mode in _DEEP_GREY:
+        return 32 if image.mode in ("I", "F") and image.format != "PNG" else 16
+    if image.format == "PNG" and tile is not None and ";16" in str(tile.args):
+        return 16
+    if image.format == "PPM" and tile is not None and isinstance(tile.args, tuple):
+        most = tile.args[-1]
+        return 16 if isinstance(most, int) and most > 255 else 8
+    if image.format == "JPEG2000":
+        size = data.find(b"\xff\x4f\xff\x51")
+        return (data[size + 42] & 127) + 1 if 0 <= size < len(data) - 42 else 8
+    if image.format == "AVIF":
+        box = data.find(b"pixi", 0, 65536)
+        return data[box + 9] if 0 <= box < len(data) - 9 else 8
+    return 8
+
+
+def _deep(
+    image: Image.Image, data: bytes, bits: int, tile: Any, refuse: Callable[[str], CnnlgError]
+) -> np.ndarray:
+    """uint16 [h, w, 1 to 4], grey or RGB, of a file with more than 8 bits a channel."""
+    if image.format == "PPM":  # whose largest value may be any
+        offset, most = tile.offset, tile.args[-1]
+        count = image.width * image.height * 3
+        if len(data) - offset < 2 * count:
+            raise refuse("fewer values than pixels")
+        values = np.frombuffer(data, ">u2", count, offset).reshape(image.height, image.width, 3)
+        return _to_16_bits(np.minimum(values.astype(np.uint16), most), most)
+    layers = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if (
+        layers is None
+        or layers.dtype != np.uint16
+        or layers.shape[:2] != (image.height, image.width)
+    ):
+        raise refuse(f"a {image.format} layout of {bits} bits a channel that is not supported")
+    if layers.ndim == 3 and layers.shape[-1] >= 3:
+        layers = layers[..., [2, 1, 0, 3][: layers.shape[-1]]]
+    return layers if bits == 16 else _to_16_bits(layers, 2**bits - 1)
+
+
+def _to_16_bits(values: np.ndarray, most: int) -> np.ndarray:
+    scaled: np.ndarray = np.rint(values * np.float32(65535 / most)).astype(np.uint16)
+    return scaled

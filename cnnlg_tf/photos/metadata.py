@@ -1,0 +1,154 @@
+"""What a file says beside its pixels, as Pillow hands it over, made true for a repaired photo."""
+
+import math
+import re
+import struct
+from typing import Any
+
+from PIL import Image
+
+from cnnlg_tf.photos import exif, png
+from cnnlg_tf.photos.photo import Chunk, JpegCoding, Metadata
+from cnnlg_tf.photos.raster import Raster
+
+PHOTOSHOP_MARK = b"Photoshop 3.0\0"
+_RAW_PROFILES = {"Raw profile type exif", "Raw profile type xmp", "Raw profile type icc"}
+_GAIN_MAP_XMP = (b"hdrgm:", b"HDRGainMap")
+_ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496"
+_THUMBNAIL_RESOURCES = (1033, 1036)
+
+
+def add_metadata(raster: Raster, image: Image.Image, data: bytes) -> None:
+    """Fill in a raster's metadata and orientation from an opened image and its file's bytes."""
+    info = image.info
+    block, orientation, notes = None, 1, raster.notes
+    try:
+        block, orientation = _exif(image)
+    except ValueError:
+        notes.append("has EXIF data that are damaged and left out")
+    xmp = _bytes(info.get("xmp") or info.get(png.XMP_KEYWORD.decode()))
+    marks = _segments(image, b"APP2")
+    if image.format == "MPO" and _second_pictures(image):
+        notes.append("has a second picture (a gain map or a stereo view), which is left out")
+    elif _has_gain_map(xmp) or any(mark.startswith(_ISO_GAIN_MAP) for mark in marks):
+        notes.append("has a gain map, which is left out")
+    if any(s.startswith(b"http://ns.adobe.com/xmp/extension/") for s in _segments(image, b"APP1")):
+        notes.append("has extended XMP, which is left out")
+    if any(s.startswith(b"JP") for s in _segments(image, b"APP11")):
+        notes.append("has content credentials, which a repair makes void and which are left out")
+    raster.orientation = orientation
+    raster.metadata = Metadata(
+        icc_profile=_bytes(info.get("icc_profile")),
+        exif=block,
+        xmp=neutral_xmp(xmp),
+        dpi=_dpi(info.get("dpi")),
+        photoshop=neutral_photoshop(_photoshop(image)),
+        text=tuple(_text(image, data)),
+        colour=tuple(c for c in png.chunks(data) if c.kind in png.COLOUR)
+        if image.format == "PNG"
+        else (),
+    )
+    raster.jpeg = _jpeg_coding(image, orientation)
+
+
+def neutral_xmp(packet: bytes | None) -> bytes | None:
+    """An XMP packet that asks for no rotation, has no thumbnail and tells of no gain map."""
+    if not packet or _has_gain_map(packet):
+        return None
+    packet = re.sub(rb'(tiff:Orientation\s*=\s*["\'])\d', rb"\g<1>1", packet)
+    packet = re.sub(rb"(<tiff:Orientation>\s*)\d", rb"\g<1>1", packet)
+    return re.sub(rb"<(x\w*p:Thumbnails)\b.*?</\1>", b"", packet, flags=re.DOTALL)
+
+
+def neutral_photoshop(resources: bytes | None) -> bytes | None:
+    """Photoshop's resources without thumbnails; what cannot be parsed stays as it is."""
+    if not resources:
+        return None
+    kept, at = b"", 0
+    try:
+        while at < len(resources):
+            if resources[at : at + 4] != b"8BIM":
+                return resources
+            (number, name_length) = struct.unpack_from(">HB", resources, at + 4)
+            size_at = at + 6 + (name_length + 2) // 2 * 2
+            (size,) = struct.unpack_from(">I", resources, size_at)
+            end = size_at + 4 + size + size % 2
+            if number not in _THUMBNAIL_RESOURCES:
+                kept += resources[at:end]
+            at = end
+    except struct.error:
+        return resources
+    return kept or None
+
+
+def _has_gain_map(packet: bytes | None) -> bool:
+    return packet is not None and any(mark in packet for mark in _GAIN_MAP_XMP)
+
+
+def _bytes(value: Any) -> bytes | None:
+    if isinstance(value, str):
+        value = value.encode("utf-8", "replace")
+    return bytes(value) if isinstance(value, bytes | bytearray) and value else None
+
+
+def _exif(image: Image.Image) -> tuple[bytes | None, int]:
+    block = image.info.get("exif")
+    raw = image.info.get("Raw profile type exif")  # ImageMagick's, in a PNG text
+    if not block and isinstance(raw, str):
+        block = bytes.fromhex("".join(raw.split("\n")[3:]))
+    if not isinstance(block, bytes) or not exif.without_prefix(block):
+        return None, 1
+    orientation, block = exif.neutral(exif.without_prefix(block))
+    return block, orientation
+
+
+def _dpi(value: Any) -> tuple[float, float] | None:
+    try:
+        x, y = (float(each) for each in value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    usable = all(math.isfinite(each) and 0 < each < 1e6 for each in (x, y))
+    return (x, y) if usable else None
+
+
+def _segments(image: Image.Image, kind: bytes) -> list[bytes]:
+    """The APPn segments of a JPEG file."""
+    return [body for name, body in getattr(image, "applist", ()) if name.encode() == kind]
+
+
+def _photoshop(image: Image.Image) -> bytes | None:
+    marked = [s for s in _segments(image, b"APP13") if s.startswith(PHOTOSHOP_MARK)]
+    return b"".join(segment.removeprefix(PHOTOSHOP_MARK) for segment in marked) or None
+
+
+def _second_pictures(image: Image.Image) -> bool:
+    entries = getattr(image, "mpinfo", {}).get(0xB002, [])
+    kinds = [entry.get("Attribute", {}).get("MPType", "") for entry in entries[1:]]
+    return any("Thumbnail" not in str(kind) for kind in kinds)
+
+
+def _text(image: Image.Image, data: bytes) -> list[Chunk]:
+    if image.format == "PNG":
+        skipped = {*_RAW_PROFILES, png.XMP_KEYWORD.decode()}
+        found = [chunk for chunk in png.chunks(data) if chunk.kind in png.TEXT]
+        return [chunk for chunk in found if png.keyword(chunk) not in skipped]
+    comment = _bytes(image.info.get("comment"))
+    return [png.text_chunk("Comment", comment)] if comment else []
+
+
+def _jpeg_coding(image: Image.Image, orientation: int) -> JpegCoding | None:
+    tables = getattr(image, "quantization", None)
+    if image.format not in ("JPEG", "MPO") or image.mode not in ("L", "RGB") or not tables:
+        return None
+    ordered = tuple(tuple(tables[number]) for number in sorted(tables))
+    if len(ordered) > 2 or any(len(t) != 64 or not 1 <= min(t) <= max(t) <= 255 for t in ordered):
+        return None
+    from PIL import JpegImagePlugin
+
+    found = JpegImagePlugin.get_sampling(image)
+    coding = JpegCoding(
+        ordered,
+        {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}.get(found),
+        bool(image.info.get("progressive")),
+    )
+    return coding.turned() if orientation >= 5 else coding
