@@ -1,5 +1,7 @@
 """SavedModel for TensorFlow Serving: a folder of numbered versions with all signatures and a warm-up file."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
 FORMAT = "saved_model"
+
+Functions = dict[str, Callable[..., dict[str, np.ndarray]]]
 
 
 def export_saved_model(
@@ -88,24 +92,46 @@ def load_runner(folder: Path, threads: int = 0) -> parity.Runner:
     Raises:
         ArtefactError: there is no SavedModel.
     """
+    return as_runner(load_functions(folder, threads))
+
+
+def as_runner(functions: Functions) -> parity.Runner:
+    """`serving_default` out of `load_functions` as (image, mask) -> (repaired, uncertainty)."""
+
+    def run(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        result = functions[DEFAULT](image=image, mask=mask)
+        return result["repaired"], result["uncertainty"]
+
+    return run
+
+
+def load_functions(folder: Path, threads: int = 0) -> Functions:
+    """The signatures of a version's folder as functions of numpy arrays, given by name.
+
+    Args:
+        threads: as in `load_runner`.
+
+    Raises:
+        ArtefactError: there is no SavedModel with `serving_default`.
+    """
     import tensorflow as tf
 
     if threads:
         use_threads(threads)
     try:
         loaded = tf.saved_model.load(str(folder))
-        function = loaded.signatures[DEFAULT]
+        loaded.signatures[DEFAULT]
     except (OSError, KeyError) as error:
         raise ArtefactError(
             f"{folder} must hold a SavedModel with {DEFAULT}. Received: {error}"
         ) from error
 
-    def run(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        result = function(image=tf.constant(image), mask=tf.constant(mask))
-        return result["repaired"].numpy(), result["uncertainty"].numpy()
+    def call(name: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        tensors = {argument: tf.constant(value) for argument, value in inputs.items()}
+        # found anew: a signature holds its variables weakly, `loaded` holds them
+        return {key: value.numpy() for key, value in loaded.signatures[name](**tensors).items()}
 
-    run.loaded = loaded  # type: ignore[attr-defined]  # a signature holds its variables weakly
-    return run
+    return {name: partial(call, name) for name in loaded.signatures}
 
 
 def next_version(path: Path) -> int:

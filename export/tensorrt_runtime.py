@@ -1,6 +1,7 @@
 """Run an exported TensorRT engine on a GPU, without TensorFlow: numpy, TensorRT and cuda-python are enough.
 
-python -m cnnlg_tf.export.tensorrt_runtime ENGINE_FOLDER photo.jpg mask.png repaired.png
+`cnnlg-tf inpaint photo.jpg --mask mask.png --model ENGINE_FOLDER -o repaired.png` repairs photos with it.
+
 python -m cnnlg_tf.export.tensorrt_runtime ENGINE_FOLDER --benchmark --parity
 """
 
@@ -86,13 +87,6 @@ class Engine:
             )
         return results["repaired"], results["uncertainty"]
 
-    def repair(self, photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Repair one photo: uint8 [height, width, 3] and [height, width] (over 127 = missing) -> uint8."""
-        hole = (mask > 127).astype(np.float32)[None, ..., None]
-        repaired, _ = self(photo[None].astype(np.float32) / 255.0, hole)
-        painted: np.ndarray = np.round(255.0 * repaired[0]).astype(np.uint8)
-        return painted
-
     def benchmark(
         self, height: int, width: int, batch: int = 1, runs: int = 50
     ) -> dict[str, float]:
@@ -162,21 +156,16 @@ def check_shapes(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Repair a photo with an engine, or measure it."""
+    """Measure an engine."""
     parser = argparse.ArgumentParser(prog="tensorrt_runtime", description=main.__doc__)
     parser.add_argument("engine", help="the folder that export wrote")
-    parser.add_argument("files", nargs="*", metavar="PHOTO MASK OUTPUT")
     parser.add_argument("--benchmark", action="store_true", help="latency at the profile's optimum")
     parser.add_argument("--parity", action="store_true", help="compare with onnxruntime")
     options = parser.parse_args(arguments)
-    if len(options.files) not in (0, 3) or not (
-        options.files or options.benchmark or options.parity
-    ):
-        parser.error("give PHOTO MASK OUTPUT, --benchmark or --parity")
+    if not (options.benchmark or options.parity):
+        parser.error("give --benchmark or --parity")
     try:
         engine = Engine(options.engine)
-        if options.files:
-            _repair_file(engine, *options.files)
         if options.benchmark:
             batch, height, width = engine.manifest["profile"]["optimum"]
             print(f"{height} x {width}, batch {batch}:", engine.benchmark(height, width, batch))
@@ -186,14 +175,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _repair_file(engine: Engine, photo: str, mask: str, output: str) -> None:
-    from PIL import Image
-
-    with Image.open(photo) as image, Image.open(mask) as hole:
-        painted = engine.repair(np.asarray(image.convert("RGB")), np.asarray(hole.convert("L")))
-    Image.fromarray(painted).save(output)
 
 
 def _import(module: str, extra: str) -> ModuleType:

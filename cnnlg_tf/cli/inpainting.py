@@ -13,7 +13,11 @@ from cnnlg_tf.errors import CnnlgError
 @click.option("--mask", type=click.Path(), help="White = missing: an image, or a folder of them.")
 @click.option("--blind", is_flag=True, help="No mask: find the damage and repair it.")
 @click.option("-o", "--out", required=True, type=click.Path(), help="File, or folder for several.")
-@click.option("--model", type=click.Path(), help="Checkpoint folder; default: the shipped model.")
+@click.option(
+    "--model",
+    type=click.Path(),
+    help="Checkpoint, export or server (host:port); default: the shipped model.",
+)
 @click.option("--samples", type=click.IntRange(0), default=0, help="Write N different repairs too.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of --samples.")
 @click.option("--uncertainty", is_flag=True, help="Write a map of the standard deviation too.")

@@ -1,0 +1,191 @@
+"""Every format behind the contract repairs as the model does, where TensorFlow cannot be imported too."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnnlg_tf
+from cnnlg_tf.errors import ArtefactError, ConfigError
+from cnnlg_tf.export import formats, tensorrt_runtime
+from cnnlg_tf.export.networks import ExportNetwork, find_export
+from cnnlg_tf.inference.inpainter import Inpainter
+from cnnlg_tf.photos import read_photo
+
+# A large photo whose holes are thin and thick: several windows, two resolutions.
+HEIGHT, WIDTH = 540, 600
+
+
+def hole() -> np.ndarray:
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[40:44, 30:570] = mask[200:330, 200:340] = 255
+    return mask
+
+
+def scene(depth: int) -> np.ndarray:
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    waves = np.stack([np.sin(x / 19), np.cos(y / 23), np.sin((x + y) / 31)], -1)
+    return np.rint((0.5 + 0.4 * waves) * (2**depth - 1)).astype(f"uint{depth}")
+
+
+def check_like_the_model(folder: Path, model: Any, tolerance: float) -> None:
+    photo, mask = scene(16), hole()
+    expected = Inpainter(model).repair(photo, mask)
+    received = Inpainter(folder).repair(photo, mask)
+    assert np.array_equal(received.photo[mask == 0], photo[mask == 0])
+    gap = np.abs(received.photo.astype(float) - expected.photo).max() / 65535
+    assert gap <= tolerance
+    assert np.abs(received.uncertainty - expected.uncertainty).max() <= tolerance
+
+
+def test_onnx(onnx_export: Path, model: Any) -> None:
+    check_like_the_model(onnx_export, model, 1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["litert", "openvino"])
+def test_other_formats(name: str, model: Any, tmp_path: Path) -> None:
+    folder = formats.find(name).export(model, tmp_path / name)
+    check_like_the_model(folder, model, 1e-3)
+    assert str(ExportNetwork(folder)) == f"the {name} export {folder}"
+
+
+def test_saved_model_samples_and_finds_damage_too(saved_model: Path, model: Any) -> None:
+    photo, mask = scene(8)[:64, :80], hole()[30:94, 25:105]
+    ours, theirs = Inpainter(model), Inpainter(saved_model.parent)  # the newest version
+    assert theirs.network.can == {"sample", "find_damage"}
+    for samples in (0, 1):
+        expected = ours.repair(photo, mask, samples=samples, seed=4)
+        received = theirs.repair(photo, mask, samples=samples, seed=4)
+        for a, b in zip(
+            [expected.photo, *expected.samples], [received.photo, *received.samples], strict=True
+        ):
+            assert np.abs(a.astype(int) - b).max() <= 1
+    image = (photo / 255).astype(np.float32)
+    gap = ours.network.find_damage(image) - theirs.network.find_damage(image)
+    assert np.abs(gap).max() < 1e-4
+    with pytest.raises(ConfigError, match="another detail than 1 .* which can do find_damage, sam"):
+        theirs.repair(photo, mask, detail=0.0)
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Blocker(MetaPathFinder):
+    BLOCKED = {"tensorflow", "keras", "h5py"}
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.BLOCKED:
+            raise ModuleNotFoundError(f"{name} is blocked", name=name)
+
+sys.meta_path.insert(0, Blocker())
+from cnnlg_tf.cli import main
+main(sys.argv[1:])
+"""
+
+
+def run_without_tensorflow(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_TENSORFLOW, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_inpaint_where_tensorflow_cannot_be_imported(
+    onnx_export: Path, model: Any, tmp_path: Path
+) -> None:
+    alpha = np.full((HEIGHT, WIDTH), 40000, np.uint16)
+    alpha[:, :9] = 7
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Maker", 1
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    Image.fromarray(scene(8)).save(photos / "plain.jpg", quality=90, exif=exif)
+    import cv2
+
+    deep = np.dstack([scene(16)[..., ::-1], alpha])
+    assert cv2.imwrite(str(photos / "deep.png"), deep)
+    Image.fromarray(hole()).save(tmp_path / "mask.png")
+    done = run_without_tensorflow(
+        "inpaint", photos, "--mask", tmp_path / "mask.png", "--model", onnx_export, "-o", out
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    known = hole() == 0
+    received = read_photo(out / "deep.png")
+    assert received.alpha is not None and np.array_equal(received.alpha, alpha)
+    assert np.array_equal(received.pixels[known], scene(16)[known])
+    expected = Inpainter(model).repair(scene(16), hole()).photo
+    assert np.abs(received.pixels.astype(float) - expected).max() <= 66  # 1e-3 of the full scale
+    with Image.open(out / "plain.jpg") as image:
+        assert image.getexif()[0x010F] == "Maker" and image.size == (WIDTH, HEIGHT)
+
+
+def test_a_checkpoint_without_tensorflow_is_told(checkpoint: Path, tmp_path: Path) -> None:
+    Image.fromarray(scene(8)).save(tmp_path / "a.png")
+    Image.fromarray(hole()).save(tmp_path / "m.png")
+    done = run_without_tensorflow(
+        *("inpaint", tmp_path / "a.png", "--mask", tmp_path / "m.png"),
+        *("--model", checkpoint, "-o", tmp_path / "o.png"),
+    )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "Error: a checkpoint needs TensorFlow, which cannot be imported" in done.stderr
+
+
+def test_what_names_an_export(onnx_export: Path, saved_model: Path, tmp_path: Path) -> None:
+    assert find_export(onnx_export) == find_export(onnx_export / "model.onnx") == onnx_export
+    assert find_export(saved_model.parent) == saved_model
+    for version in ("9", "10", "11"):
+        (tmp_path / version).mkdir()
+    for version in ("9", "10"):  # 11 is not whole
+        shutil.copy(onnx_export / "manifest.json", tmp_path / version)
+    assert find_export(tmp_path) == tmp_path / "10"
+    assert find_export(tmp_path / "11") is None
+    (tmp_path / "model.onnx").touch()
+    with pytest.raises(ArtefactError, match="must stand in its export folder, beside manifest"):
+        cnnlg_tf.open_network(tmp_path / "model.onnx")
+
+
+def test_altered_export_is_told(onnx_export: Path, tmp_path: Path) -> None:
+    shutil.copytree(onnx_export, tmp_path / "copy")
+    with (tmp_path / "copy" / "model.onnx").open("r+b") as file:
+        file.seek(100)
+        file.write(b"altered")
+    with pytest.raises(ArtefactError, match="it was altered after the export"):
+        cnnlg_tf.open_network(tmp_path / "copy")
+
+
+class FixedEngine:
+    """What a TensorRT engine does, on no GPU: takes what its profile allows, fills with grey."""
+
+    def __init__(self, folder: Path) -> None:
+        self.seen: list[tuple[int, ...]] = []
+
+    def __call__(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        profile = {"minimum": [1, 96, 64], "maximum": [1, 128, 160]}
+        tensorrt_runtime.check_shapes(image.shape, mask.shape, profile)
+        self.seen.append(image.shape)
+        return np.where(mask > 0.5, np.float32(0.5), image), 0.5 * mask
+
+
+def test_engines_get_windows_within_their_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tensorrt_runtime, "Engine", FixedEngine)
+    (tmp_path / "manifest.json").write_text(
+        '{"manifest_version": 1, "format": "tensorrt", "files": {}, '
+        '"profile": {"minimum": [1, 96, 64], "maximum": [1, 128, 160]}}'
+    )
+    network = ExportNetwork(tmp_path)
+    assert network.widest == 128 and network.can == frozenset()
+    photo, mask = scene(8), hole()
+    result = Inpainter(network).repair(photo, mask)
+    assert np.array_equal(result.photo[mask == 0], photo[mask == 0])
+    assert np.all(result.photo[40:44, 30:570] == 128)
+    small = Inpainter(network).repair(photo[:20, :30], np.eye(20, 30))
+    assert np.all(small.photo[small.mask] == 128) and small.photo.shape == (20, 30, 3)
+    with pytest.raises(ConfigError, match=r"finding damage .* Received: the tensorrt export"):
+        Inpainter(network).repair(photo)
