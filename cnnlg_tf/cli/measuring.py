@@ -1,6 +1,7 @@
 """Commands that measure models: beside classical methods, and variant against variant."""
 
 import os
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from cnnlg_tf.cli.text import split
     show_default=True,
     help="Take the centre as it is, or scale the photo's short side to the size first.",
 )
+@click.option("--only", multiple=True, metavar="GLOB", help="Photos whose names are like this.")
 @click.option("--limit", type=click.IntRange(min=1), help="How many photos at most.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
@@ -72,14 +74,36 @@ def evaluate(
 @click.argument("name")
 @click.option("-o", "--out", required=True, type=click.Path(), help="Folder for runs and results.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="For all variants.")
-def experiment(name: str, out: str, overrides: tuple[str, ...]) -> None:
-    """Train and measure the variants of an experiment.
+@click.option(
+    "--processes", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at once."
+)
+def experiment(name: str, out: str, overrides: tuple[str, ...], processes: int) -> None:
+    """Train and measure the variants of an experiment, each with each seed, and compare them.
 
     NAME is a YAML file, or one of configs/experiments without its ending. The same command goes on
-    after a stop: variants that are measured already are not trained again.
+    after a stop: what is measured already is not trained again.
     """
-    from cnnlg_tf.evaluation.experiments import run_experiment
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from cnnlg_tf.experiments.run import run_experiment
 
     path = name if name.endswith((".yaml", ".yml")) else f"configs/experiments/{name}.yaml"
-    run_experiment(path, out, overrides, tell=click.echo)
+    shape = (
+        TextColumn("runs"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Progress(*shape, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("runs", left="")
+
+        def on_run(done: int, total: int, left: float | None) -> None:
+            words = "" if left is None else f"about {timedelta(seconds=round(left))} left"
+            progress.update(task, completed=done, total=total, left=words)
+
+        def tell(line: str) -> None:
+            progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+        run_experiment(path, out, overrides, processes=processes, tell=tell, on_run=on_run)
     click.echo(f"results: {os.path.join(out, 'results.md')}")

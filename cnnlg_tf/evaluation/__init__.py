@@ -1,1 +1,1 @@
-"""Metrics, peers, reports and experiments."""
+"""Metrics, peers and reports."""

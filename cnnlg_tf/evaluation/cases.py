@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -70,6 +71,7 @@ class CaseSet:
         limit: how many photos to take at most.
         seed: seed of the masks.
         fit: `crop` takes the centre as it is; `resize` first scales the short side to `size`.
+        only: glob patterns of file names; where there are any, other photos are left out.
 
     Raises:
         DataError: the folder holds no photo.
@@ -81,6 +83,7 @@ class CaseSet:
     limit: int | None = None
     seed: int = 0
     fit: Fit = "crop"
+    only: Sequence[str] = ()
 
     def __iter__(self) -> Iterator[Case]:
         for path in self.paths:
@@ -112,6 +115,8 @@ class CaseSet:
         usable: list[Path] = []
         skipped: dict[str, str] = {}
         for path in list_photos(self.root):
+            if self.only and not any(fnmatch(path.name, pattern) for pattern in self.only):
+                continue
             if self.limit is not None and len(usable) == self.limit:
                 break
             try:

@@ -41,6 +41,7 @@ def evaluate(
     limit: int | None = None,
     seed: int = 0,
     fit: Fit = "crop",
+    only: Sequence[str] = (),
     peers: Sequence[str] = tuple(PEERS),
     peer_cache: str | Path | None = None,
     label: str | None = None,
@@ -59,6 +60,7 @@ def evaluate(
         seed: seed of the masks.
         fit: "crop" takes the centre, and a smaller photo is skipped and named in the report;
             "resize" scales the short side to `size` first.
+        only: glob patterns of file names; where there are any, other photos are left out.
         peers: names out of `peers.PEERS`; one whose package is missing is named in the report.
         peer_cache: folder that keeps the peers' repairs between runs.
         label: what the report calls the model; by default its path or its class.
@@ -77,7 +79,7 @@ def evaluate(
     if out is not None:
         _make_folder(Path(out))
     ready, missing = load_peers(peers)
-    cases = CaseSet(Path(photos_root), mask_kinds, size, limit, seed, fit)
+    cases = CaseSet(Path(photos_root), mask_kinds, size, limit, seed, fit, only)
     repair = None if model is None else _Ours(model)
     store = None if peer_cache is None else PeerCache(peer_cache)
     chosen = _evenly([path.relative_to(cases.root).as_posix() for path in cases.paths], pictures)
@@ -107,6 +109,7 @@ def evaluate(
         "size": size,
         "seed": seed,
         "fit": fit,
+        "only": list(only),
         "peers": {peer.name: peer.settings for peer in ready},
     }
     titles = {peer.name: peer.title for peer in ready}

@@ -149,6 +149,7 @@ def as_html(evaluation: Evaluation) -> str:
     """One page with everything in it; it needs no other file and no network."""
     settings = {**evaluation.settings, **evaluation.settings["peers"]}
     settings["mask_kinds"] = ", ".join(settings["mask_kinds"])
+    settings["only"] = ", ".join(settings["only"]) or "all photos"
     del settings["peers"]
     tables = [
         (title, [TITLES[metric] for metric in metrics], _lines(means, evaluation.titles, metrics))

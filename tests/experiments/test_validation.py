@@ -8,7 +8,7 @@ import pytest
 
 from cnnlg_tf.config import ModelConfig
 from cnnlg_tf.evaluation.cases import Case, CaseSet
-from cnnlg_tf.evaluation.validation import GRADIENT, NLL, validate
+from cnnlg_tf.experiments.validation import GRADIENT, NLL, validate
 from cnnlg_tf.models.cnnlg import CNNLG
 from cnnlg_tf.models.fill import membrane_fill
 
