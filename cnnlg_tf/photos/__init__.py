@@ -1,18 +1,12 @@
 """Photo and mask files: bytes in, plain arrays out, and back without loss. Needs no TensorFlow.
 
-Colour management is by carrying: a repair works on the photo's own RGB numbers and the ICC profile
-goes into the output as it came, so that known pixels keep their exact values. CMYK photos are the
-exception: they become sRGB, through their profile where they have one.
+    decode_photo  bytes -> Photo          encode_photo  Photo -> bytes       files.py: the same by path
+    decode_mask   bytes -> bool [h, w]    as_photo, as_mask                  whatever callers hand over
+    to_unit, from_unit, to_depth          8 and 16 bits, floats
 
-    file                        Photo.pixels                     written back
-    grey, 1 bit                 uint8, three equal channels      grey (RGB if 16 bit with alpha)
-    RGB, palette                uint8                            RGB
-    with transparency           uint8, alpha apart               with the same alpha (not in JPEG)
-    16 bit (PNG, TIFF)          uint16                           16 bit in PNG and TIFF, else 8 bit
-    CMYK, YCbCr                 uint8, converted                 RGB
-
-PNG, TIFF and WebP outputs are lossless; JPEG is quality 95 with full colour resolution. EXIF and
-ICC data are kept, the EXIF rotation is applied. Of a file with several frames, the first is used.
+A repair works on the photo's own RGB numbers. Its ICC profile goes into the output as it came, so that
+known pixels keep their exact values. CMYK and Lab photos are the exception: they become sRGB.
+docs/photos.md has what becomes of each kind of file, of its metadata, and the rule for masks.
 """
 
 from cnnlg_tf.photos.arrays import as_mask, as_photo

@@ -46,12 +46,15 @@ def read(image: Image.Image, data: bytes, refuse: Callable[[str], CnnlgError]) -
     frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
     bits = _bits(image, data)
     tile = _tile(image)
-    image.load()
+    if not _is_deep_ppm(image, bits):  # which Pillow decodes one value at a time
+        image.load()
     raster = Raster(np.empty((0, 0, 3)), form=_form(image), bits=bits)
     if frames > 1:
         raster.notes.append(f"has {frames} frames: the first is used")
     add_metadata(raster, image, data)
-    if image.mode in _DEEP_GREY:
+    if _is_deep_ppm(image, bits):
+        _split(raster, _deep_ppm(image, data, tile, refuse))
+    elif image.mode in _DEEP_GREY:
         grey = np.array(image)
         raster.colours = (grey if image.mode in ("I", "F") else grey.astype(np.uint16))[..., None]
         if image.mode == "I" and data and 0 <= grey.min() and grey.max() <= 65535:
@@ -61,7 +64,7 @@ def read(image: Image.Image, data: bytes, refuse: Callable[[str], CnnlgError]) -
             white = np.iinfo(np.uint16).max
             raster.alpha = np.where(grey == key, 0, white).astype(raster.colours.dtype)
     elif bits > 8:
-        _split(raster, _deep(image, data, bits, tile, refuse))
+        _split(raster, _deep(image, data, bits, refuse))
     else:
         _split_8_bit(raster, image, refuse)
     return raster
@@ -123,13 +126,14 @@ def _tile(image: Image.Image) -> Any:
 def _bits(image: Image.Image, data: bytes) -> int:
     """Bits of a channel in a file that Pillow would read as 8."""
     tile = _tile(image) if data else None
+    if image.format == "PPM" and tile is not None and isinstance(tile.args, tuple):
+        most = tile.args[-1]
+        if tile.codec_name == "ppm" and isinstance(most, int):
+            return 16 if most > 255 else 8
     if image.mode in _DEEP_GREY:
         return 32 if image.mode in ("I", "F") and image.format != "PNG" else 16
     if image.format == "PNG" and tile is not None and ";16" in str(tile.args):
         return 16
-    if image.format == "PPM" and tile is not None and isinstance(tile.args, tuple):
-        most = tile.args[-1]
-        return 16 if isinstance(most, int) and most > 255 else 8
     if image.format == "JPEG2000":
         size = data.find(b"\xff\x4f\xff\x51")
         return (data[size + 42] & 127) + 1 if 0 <= size < len(data) - 42 else 8
@@ -140,16 +144,9 @@ def _bits(image: Image.Image, data: bytes) -> int:
 
 
 def _deep(
-    image: Image.Image, data: bytes, bits: int, tile: Any, refuse: Callable[[str], CnnlgError]
+    image: Image.Image, data: bytes, bits: int, refuse: Callable[[str], CnnlgError]
 ) -> np.ndarray:
     """uint16 [h, w, 1 to 4], grey or RGB, of a file with more than 8 bits a channel."""
-    if image.format == "PPM":  # whose largest value may be any
-        offset, most = tile.offset, tile.args[-1]
-        count = image.width * image.height * 3
-        if len(data) - offset < 2 * count:
-            raise refuse("fewer values than pixels")
-        values = np.frombuffer(data, ">u2", count, offset).reshape(image.height, image.width, 3)
-        return _to_16_bits(np.minimum(values.astype(np.uint16), most), most)
     layers = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if (
         layers is None
@@ -160,6 +157,23 @@ def _deep(
     if layers.ndim == 3 and layers.shape[-1] >= 3:
         layers = layers[..., [2, 1, 0, 3][: layers.shape[-1]]]
     return layers if bits == 16 else _to_16_bits(layers, 2**bits - 1)
+
+
+def _is_deep_ppm(image: Image.Image, bits: int) -> bool:
+    tile = _tile(image)
+    return image.format == "PPM" and bits == 16 and tile is not None and tile.codec_name == "ppm"
+
+
+def _deep_ppm(
+    image: Image.Image, data: bytes, tile: Any, refuse: Callable[[str], CnnlgError]
+) -> np.ndarray:
+    """uint16 [h, w, 1 or 3] of a PPM or PGM file whose largest value is over 255, whatever it is."""
+    offset, most, channels = tile.offset, tile.args[-1], 3 if image.mode == "RGB" else 1
+    count = image.width * image.height * channels
+    if len(data) - offset < 2 * count:
+        raise refuse("fewer values than pixels")
+    values = np.frombuffer(data, ">u2", count, offset).reshape(image.height, image.width, channels)
+    return _to_16_bits(np.minimum(values.astype(np.uint16), most), most)
 
 
 def _to_16_bits(values: np.ndarray, most: int) -> np.ndarray:

@@ -16,11 +16,14 @@ def to_unit(pixels: np.ndarray) -> np.ndarray:
 
 
 def from_unit(values: np.ndarray, dtype: Any) -> np.ndarray:
-    """Floats in [0, 1] to a photo's type; what lies outside is clipped, halves round to even."""
+    """Floats in [0, 1] to a photo's type; what lies outside is clipped, halves round to even.
+
+    NaN, where nothing is known, stays NaN in floats and becomes 0 in integers.
+    """
     dtype = np.dtype(dtype)
     clipped = np.clip(values, 0.0, 1.0)
     if np.issubdtype(dtype, np.integer):
-        clipped = np.rint(clipped * np.float32(np.iinfo(dtype).max))
+        clipped = np.rint(np.nan_to_num(clipped, nan=0.0) * np.float32(np.iinfo(dtype).max))
     converted: np.ndarray = clipped.astype(dtype)
     return converted
 

@@ -79,7 +79,7 @@ def encode_photo(
         raise ImageError(f"output {name} cannot be encoded as {form}: {error}") from error
     if lost:
         logger.warning(
-            "photo %s: %s is a %s file, which cannot hold %s: left out",
+            "photo %s: %s (%s) cannot hold %s: left out",
             *(photo.name, name, form, ", ".join(lost)),
         )
     return data
@@ -128,7 +128,7 @@ def _metadata(
         lost.append("its profile, which is one of grey")
         kept = replace(kept, icc_profile=None)
     if given.dpi and "dpi" not in parts and not _exif_has_resolution(kept.exif):
-        lost.append(f"its resolution ({given.dpi[0]:g} dpi)")
+        lost.append(f"its resolution ({given.dpi[0]:.0f} dpi)")
     if given.photoshop and "photoshop" not in parts:
         lost.append("its IPTC and other Photoshop data")
         kept = replace(kept, photoshop=None)

@@ -61,10 +61,10 @@ def read(data: bytes, check_size: Any) -> Raster:
 
 
 def encode(layers: np.ndarray, metadata: Metadata, quality: int) -> bytes:
-    """A HEIC file of uint8 [height, width, c]: grey (c = 1), RGB (3) or RGBA (4), at full colour."""
+    """A HEIC file of uint8 [height, width, c]: grey (c = 1, 2) or RGB (3, 4), at full colour resolution."""
     library = require("pillow_heif", "heic")
     height, width, count = layers.shape
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}[count]
+    mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[count]
     file = library.from_bytes(mode, (width, height), layers.tobytes())
     buffer = io.BytesIO()
     options: dict[str, Any] = {"quality": quality, "chroma": 444}

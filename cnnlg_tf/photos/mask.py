@@ -1,13 +1,15 @@
 """What a mask says, the same for a file, an array, a request and a page: True = missing.
 
-1. Bright is missing, dark is known. A pixel of a colour mask is as bright as its brightest channel.
-2. Any mask of two values counts: the brighter one is missing. That covers 0/1, 0/255, 0/65535,
-   bits, False/True, floats 0.0/1.0 and palettes of two colours.
+1. Bright is missing, dark is known. A pixel in colour is as bright as its brightest channel; where
+   that is the same all over, as the sum of its channels.
+2. In a mask of two values, whatever they are, the brighter one is missing: 0 and 1, 0 and 255, 0 and
+   65535, bits, False and True, 0.0 and 1.0, a palette of two colours.
 3. A mask of one value is all missing, unless that value is 0.
-4. A mask of more values is cut at half of its range: half and above is missing. The range is the
-   smallest of 1, 255, 65535 and 2^32 - 1 that holds the mask's largest value.
-5. Transparent parts are dark: strokes painted in white on a transparent layer are missing. An alpha
-   that is opaque everywhere changes nothing.
+4. A mask of more values is cut at half of its range: half and above is missing, which is told. The
+   range is the smallest of 1, 255, 65535 and 2^32 - 1 that holds the mask's largest value.
+5. Transparent parts are dark: strokes painted in white on a transparent layer are missing. If all
+   that can be seen is black, its opacity is the mask, which is told. An alpha that is opaque
+   everywhere changes nothing.
 """
 
 import logging
@@ -17,7 +19,6 @@ from PIL import Image
 
 from cnnlg_tf.errors import MaskError
 from cnnlg_tf.photos.decode import decode_raster, raster_of_image
-from cnnlg_tf.photos.depth import to_unit
 from cnnlg_tf.photos.raster import Raster
 
 _RANGES = (1, 255, 65535, 2**32 - 1)
@@ -72,22 +73,41 @@ def missing(values: np.ndarray, noun: str = "mask") -> np.ndarray:
             f"{noun} must have finite values of 0 or more. "
             f"Received: {values.min()} to {values.max()}"
         )
-    bright = values[..., : 3 if values.shape[-1] >= 3 else 1].max(axis=-1)
+    colours = values[..., : 3 if values.shape[-1] >= 3 else 1]
+    bright = colours.max(axis=-1)
     if values.shape[-1] in (2, 4):
-        bright = bright * _opacity(values[..., -1])
-    levels = np.unique(bright)
-    if len(levels) <= 2:
-        brighter: np.ndarray = bright == max(levels) if len(levels) == 2 else bright > 0
-        return brighter
+        opacity = _opacity(values[..., -1])
+        if opacity.any() and not bright[opacity > 0].any() and not opacity.all():
+            logger.warning("%s is black on a transparent layer: its opacity is the mask", noun)
+            bright = opacity
+        else:
+            bright = bright * opacity
+    elif bright.size and bright.min() == bright.max():
+        bright = colours.sum(axis=-1, dtype=np.float64)
+    return _cut(bright, noun)
+
+
+def _cut(bright: np.ndarray, noun: str) -> np.ndarray:
+    if not bright.size:
+        raise MaskError(f"{noun} must have pixels. Received: shape {bright.shape}")
+    low, high = bright.min(), bright.max()
+    if low == high:
+        alike: np.ndarray = bright > 0
+        return alike
+    brightest: np.ndarray = bright == high
+    if np.all(brightest | (bright == low)):
+        return brightest
     logger.warning("%s is not black and white: values of 50 %% and brighter count as missing", noun)
-    half = next(full for full in _RANGES if levels[-1] <= full) / 2
+    half = next((full for full in _RANGES if high <= full), high) / 2
     above: np.ndarray = bright >= half
     return above
 
 
 def _opacity(alpha: np.ndarray) -> np.ndarray:
-    unit = to_unit(alpha)
-    return unit / max(1.0, float(unit.max()))
+    """float32 [height, width], 1 = opaque; an alpha of floats or of wide integers may have any range."""
+    full = next((full for full in _RANGES if alpha.max() <= full), alpha.max())
+    unit: np.ndarray = (alpha / np.float64(full)).astype(np.float32)
+    return unit
 
 
 def check_mask_size(mask: np.ndarray, photo: np.ndarray) -> None:

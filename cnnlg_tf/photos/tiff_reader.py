@@ -41,13 +41,14 @@ _CHANNELS = {
     _LAB: 3,
 }
 _UNSIGNED, _SIGNED, _FLOAT, _VOID = 1, 2, 3, 4
+_FORMATS = {_UNSIGNED: "unsigned", _SIGNED: "signed", _FLOAT: "float", _VOID: "void"}
+_FORMATS |= {5: "complex integer", 6: "complex float"}
 _DEPTHS: dict[int, tuple[int, ...]] = {
     _UNSIGNED: (*range(1, 17), 32),
     _SIGNED: (8, 16, 32),
     _FLOAT: (16, 32, 64),
     _VOID: (8, 16, 32),
 }
-_LAB_SIGNS = np.array([0, 128, 128], np.uint8)
 _PREMULTIPLIED, _ALPHA = 1, 2
 _MOST_BYTES = 8 * 150_000_000  # of one picture, decoded
 _SEARCHED_PAGES = 64  # for the first that is no preview
@@ -172,7 +173,7 @@ def _samples(data: bytes, page: Any, refuse: Callable[[str], CnnlgError]) -> np.
         raise refuse(f"channels of different depths, {bits} bits")
     kind = int(page.sampleformat) if page.sampleformat is not None else _UNSIGNED
     if bits not in _DEPTHS.get(kind, ()):
-        raise refuse(f"{bits}-bit samples of the format {_name(page.sampleformat)}")
+        raise refuse(f"{bits}-bit samples of the format {_FORMATS.get(kind, kind)}")
     if page.imagewidth * page.imagelength * channels * max(1, bits // 8) > _MOST_BYTES:
         raise refuse(f"{channels} channels of {bits} bits, too many for its size")
     planes = channels if int(page.planarconfig) == 2 else 1
@@ -267,8 +268,8 @@ def _in_srgb(
         raster.notes.append(f"has CMYK values of {raster.bits} bits, which are read as 8")
         inks = to_depth(inks, np.uint8)
     height, width, _ = inks.shape
-    if photometric == _LAB:  # a and b are signed
-        image = Image.frombytes("LAB", (width, height), (inks ^ _LAB_SIGNS).tobytes())
+    if photometric == _LAB:
+        image = Image.frombytes("LAB", (width, height), inks.tobytes())
     else:
         image = Image.frombytes("CMYK", (width, height), inks.tobytes())
     return np.array(common_reader.srgb_of(image, raster, image.mode))

@@ -1,7 +1,6 @@
 """Every kind of photo and mask that a user may bring, and every bad one."""
 
 import io
-import logging
 import struct
 import zlib
 from pathlib import Path
@@ -119,7 +118,7 @@ def test_alpha_is_left_out_of_jpeg_with_a_note(
     tmp_path: Path, photo: np.ndarray, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_photo(tmp_path / "out.jpg", Photo(photo, alpha=photo[..., 0]))
-    assert "cannot hold its transparency: left out" in caplog.text
+    assert "out.jpg (JPEG) cannot hold its transparency: left out" in caplog.text
     assert read_photo(tmp_path / "out.jpg").alpha is None
 
 
@@ -226,31 +225,6 @@ def test_missing_directory_and_forbidden(tmp_path: Path, monkeypatch: Any) -> No
     monkeypatch.setattr(Path, "read_bytes", forbidden)
     with pytest.raises(ImageError, match="photo .* cannot be read: Permission denied"):
         read_photo(tmp_path / "a.png")
-
-
-def test_mask_is_white_where_missing(tmp_path: Path, mask: np.ndarray, caplog: Any) -> None:
-    for name, array in {
-        "L": mask,
-        "RGB": np.repeat(mask[..., None], 3, -1),
-        "bool": mask > 0,
-        "16": mask.astype(np.uint16) * 257,
-    }.items():
-        found = read_mask(save(tmp_path / f"{name}.png", array))
-        assert found.dtype == bool and np.array_equal(found, mask > 0), name
-    assert not caplog.records
-
-
-def test_transparent_white_counts_as_known(tmp_path: Path, mask: np.ndarray) -> None:
-    layers = np.full((*mask.shape, 4), 255, np.uint8)
-    layers[..., 3] = mask
-    assert np.array_equal(read_mask(save(tmp_path / "a.png", layers)), mask > 0)
-
-
-def test_grey_mask_is_thresholded_and_said_once(tmp_path: Path, caplog: Any) -> None:
-    path = save(tmp_path / "g.png", np.array([[0, 127, 128, 255]] * 4, np.uint8))
-    assert read_mask(path)[0].tolist() == [False, False, True, True]
-    assert [r.levelno for r in caplog.records] == [logging.WARNING]
-    assert "is not black and white: values of 50 % and brighter" in caplog.text
 
 
 @pytest.mark.parametrize(
