@@ -2,7 +2,7 @@
 
 model.weights.h5      weights to repair with (the averaged ones, where training keeps an average)
 config.yaml           every key of the configuration
-checkpoint.json       format version, phase, step, versions
+checkpoint.json       format version, phase, step, versions, sha256 of the other files
 training_state.npz    optional: what training needs to go on
 """
 
@@ -15,17 +15,13 @@ import yaml
 from cnnlg_tf.config import Config, ModelConfig, dump_config, parse_config
 from cnnlg_tf.errors import CheckpointError, ConfigError
 from cnnlg_tf.files import atomic_path
+from cnnlg_tf.integrity import ABOUT, SUMS, damage, file_sums
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
 FORMAT_VERSION = 1
-WEIGHTS, CONFIG, ABOUT, STATE = (
-    "model.weights.h5",
-    "config.yaml",
-    "checkpoint.json",
-    "training_state.npz",
-)
+WEIGHTS, CONFIG, STATE = "model.weights.h5", "config.yaml", "training_state.npz"
 SHIPPED = Path(__file__).parent / "weights" / "photos"
 
 
@@ -39,6 +35,8 @@ def load(path: str | Path | None = None) -> "CNNLG":
 
     folder = SHIPPED if path is None else find_checkpoint(path)
     about = read_about(folder)
+    if SUMS in about and (fault := damage(folder, (WEIGHTS, CONFIG))) is not None:
+        raise CheckpointError(f"the checkpoint {folder} is damaged: {fault}")
     model = CNNLG(read_model_config(folder))
     load_weights(model, folder)
     model.about = about
@@ -122,13 +120,21 @@ def save_checkpoint(
     from cnnlg_tf import __version__
 
     versions = {"cnnlg_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
-    text = json.dumps({"format_version": FORMAT_VERSION, **about, "versions": versions}, indent=1)
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         _bare(model).save_weights(temporary / WEIGHTS)
         (temporary / CONFIG).write_text(config_yaml, encoding="utf-8")
         if state is not None:
             np.savez(temporary / STATE, **state)
+        text = json.dumps(
+            {
+                "format_version": FORMAT_VERSION,
+                **about,
+                "versions": versions,
+                SUMS: file_sums(temporary),
+            },
+            indent=1,
+        )
         (temporary / ABOUT).write_text(text, encoding="utf-8")
     return folder
 
@@ -175,6 +181,7 @@ def publish(
             changed = config.model.model_copy(update={"guided_copy": copy})
             config = config.model_copy(update={"model": changed})
         (temporary / CONFIG).write_text(dump_config(config), encoding="utf-8")
+        about[SUMS] = file_sums(temporary)
         (temporary / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
     return folder
 

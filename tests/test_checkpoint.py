@@ -9,9 +9,10 @@ import yaml
 
 import cnnlg_tf
 import cnnlg_tf.checkpoint
-from cnnlg_tf.checkpoint import ABOUT, CONFIG, STATE, WEIGHTS, publish
+from cnnlg_tf.checkpoint import CONFIG, STATE, WEIGHTS, publish
 from cnnlg_tf.config import dump_config, parse_config
 from cnnlg_tf.errors import ConfigError
+from cnnlg_tf.integrity import ABOUT
 from cnnlg_tf.models.cnnlg import CNNLG
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from cnnlg_tf.checkpoint import (
     CONFIG,
+    STATE,
+    WEIGHTS,
     find_checkpoint,
     list_checkpoints,
     load_weights,
@@ -19,6 +21,7 @@ from cnnlg_tf.config import Config, changed_keys, dump_config
 from cnnlg_tf.data.pipeline import TrainingData, open_source
 from cnnlg_tf.errors import CheckpointError, TrainingError
 from cnnlg_tf.files import atomic_path
+from cnnlg_tf.integrity import damage
 from cnnlg_tf.startup import start_tensorflow
 from cnnlg_tf.training.stage import Stage
 
@@ -74,8 +77,7 @@ def train(
 
     run = Path(run)
     strategy = choose_strategy(devices)
-    checkpoints = list_checkpoints(run)
-    resumed = checkpoints[-1] if checkpoints else None
+    resumed, damaged = newest_whole(run)
     about = {} if resumed is None else read_about(resumed)
     stages = _stages(config, resumed, about)
     agree(strategy, about.get("step", 0), run)
@@ -83,6 +85,7 @@ def train(
         _compare(resumed, config)
     if is_chief(strategy):
         _tidy(run, about.get("step", 0))
+        _set_aside(damaged)
         with atomic_path(run / CONFIG) as path:
             path.write_text(dump_config(config), encoding="utf-8")
     with strategy.scope():
@@ -96,12 +99,43 @@ def train(
     return list_checkpoints(run)[-1]
 
 
+def newest_whole(run: Path) -> tuple[Path | None, list[Path]]:
+    """The newest checkpoint of a run whose files are as written, and newer ones that are not.
+
+    (None, []) for a run that has no checkpoint yet.
+
+    Raises:
+        CheckpointError: there are checkpoints, and not one is whole.
+    """
+    folders = sorted(path for path in run.glob("checkpoint-*") if path.is_dir())
+    faults: dict[Path, str] = {}
+    for folder in reversed(folders):
+        fault = damage(folder, (WEIGHTS, CONFIG, STATE))
+        if fault is None:
+            for other, reason in faults.items():
+                _log.warning(
+                    "the checkpoint %s is damaged: %s; training goes on from %s",
+                    other,
+                    reason,
+                    folder.name,
+                )
+            return folder, list(faults)
+        faults[folder] = fault
+    if faults:
+        reasons = "; ".join(f"{folder.name}: {reason}" for folder, reason in faults.items())
+        raise CheckpointError(
+            f"{run} must have a whole checkpoint to go on from. Received: {reasons}. "
+            "Train in another folder, or delete these to start anew"
+        )
+    return None, []
+
+
 def summarise(checkpoint: Path) -> str:
     """One line on where a run stands, from its folder's metrics."""
     about = read_about(checkpoint)
     metrics = checkpoint.parent / METRICS
     lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.is_file() else []
-    last = json.loads(lines[-1]) if lines else {}
+    last = json.loads(lines[-1]) if lines and _step_of(lines[-1]) >= 0 else {}
     parts = [f"{name} {last[name]:.4g}" for name in ("loss", "l1", "nll") if name in last]
     return f"{checkpoint}: step {about['step']}" + (f", {', '.join(parts)}" if parts else "")
 
@@ -220,18 +254,35 @@ def _compare(resumed: Path, config: Config) -> None:
         _log.warning("goes on from %s with changed settings: %s", resumed, ", ".join(changed))
 
 
+def _set_aside(damaged: list[Path]) -> None:
+    """Rename damaged checkpoints, so that nothing takes them for the newest, and nothing is lost."""
+    for folder in damaged:
+        target = folder.with_name(f"damaged-{folder.name}")
+        shutil.rmtree(target, ignore_errors=True)  # an earlier one of the same step
+        folder.rename(target)
+
+
+def _step_of(line: str) -> int:
+    """The step of a line of metrics; -1 for one that is damaged."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return -1
+
+
 def _tidy(run: Path, step: int) -> None:
     """Make the folder; drop what a killed run left: half-written checkpoints, metrics of steps to be done again."""
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingError(f"the run's folder {run} cannot be made: {error}") from error
-    for unfinished in run.glob(".checkpoint-*"):
-        shutil.rmtree(unfinished, ignore_errors=True)
+    for pattern in (".new-*", ".checkpoint-*"):  # the second: of versions before this one
+        for unfinished in run.glob(pattern):
+            shutil.rmtree(unfinished, ignore_errors=True)
     metrics = run / METRICS
     if metrics.is_file():
-        lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        lines = metrics.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and 0 <= _step_of(line) <= step]
         if kept != lines:
             with atomic_path(metrics) as path:
                 path.write_text("".join(kept), encoding="utf-8")

@@ -8,8 +8,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from cnnlg_tf.checkpoint import ABOUT, STATE
+from cnnlg_tf.checkpoint import STATE
 from cnnlg_tf.errors import CheckpointError, TrainingError
+from cnnlg_tf.integrity import ABOUT
 from cnnlg_tf.training.trainable import TrainableCNNLG
 
 

@@ -16,11 +16,12 @@ import pytest
 from click.testing import CliRunner
 
 import cnnlg_tf
-from cnnlg_tf.checkpoint import CONFIG, STATE, list_checkpoints
+from cnnlg_tf.checkpoint import CONFIG, STATE, WEIGHTS, list_checkpoints
 from cnnlg_tf.cli import main
 from cnnlg_tf.config import Config, dump_config
 from cnnlg_tf.errors import CheckpointError, DataError, TrainingError
-from cnnlg_tf.training.run import FUSIBLE_FLAGS, prepare_environment, train
+from cnnlg_tf.integrity import ABOUT
+from cnnlg_tf.training.run import FUSIBLE_FLAGS, newest_whole, prepare_environment, train
 
 pytestmark = [
     pytest.mark.usefixtures("eager"),
@@ -186,13 +187,84 @@ def test_a_phase_that_is_gone_and_a_version_that_is_not_ours(
         train(make_config(), run, quiet=True)
 
 
-def test_a_damaged_state_is_named(finished: tuple[Config, Path], tmp_path: Path) -> None:
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+def empty(path: Path) -> None:
+    shutil.rmtree(path.parent)
+    path.parent.mkdir()
+
+
+@pytest.mark.parametrize("sums", [True, False], ids=["", "of_before_the_sums"])
+@pytest.mark.parametrize("harm", [cut, flip, Path.unlink, empty])
+@pytest.mark.parametrize("name", [WEIGHTS, CONFIG, STATE, ABOUT])
+def test_a_damaged_newest_checkpoint_is_passed_over(
+    finished: tuple[Config, Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    harm: Any,
+    sums: bool,
+) -> None:
+    _, whole = finished
+    shutil.copytree(whole, tmp_path / "run")
+    older, newest = list_checkpoints(tmp_path / "run")
+    if not sums:
+        for checkpoint in (older, newest):
+            about = json.loads((checkpoint / ABOUT).read_text())
+            del about["sha256"]
+            (checkpoint / ABOUT).write_text(json.dumps(about))
+    assert newest_whole(tmp_path / "run") == (newest, [])
+    harm(newest / name)
+    if harm is flip and (not sums or name == ABOUT):
+        return  # nothing says that a bit was another: such a checkpoint may do or be passed over
+    if not sums and name == CONFIG and harm is cut:
+        return  # half a YAML file often is one
+    with caplog.at_level(logging.WARNING, "cnnlg_tf"):
+        assert newest_whole(tmp_path / "run") == (older, [newest])
+    assert f"{newest} is damaged: " in caplog.text
+    assert "training goes on from checkpoint-00000004" in caplog.text
+
+
+def test_training_goes_on_from_the_older_checkpoint_and_comes_to_the_same(
+    finished: tuple[Config, Path], tmp_path: Path
+) -> None:
+    config, whole = finished
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    cut(run / "checkpoint-00000005" / WEIGHTS)
+    with (run / "metrics.jsonl").open("a") as metrics:
+        metrics.write("\0\0no line\n")
+    (run / ".new-abc").mkdir()  # what a kill in the middle of a write leaves
+    with pytest.raises(CheckpointError, match="is damaged: model.weights.h5 must have the sha256"):
+        cnnlg_tf.load(run)
+    train(config, run, quiet=True)
+    assert read_metrics(run) == read_metrics(whole)
+    ours, theirs = (np.load(list_checkpoints(r)[-1] / STATE) for r in (run, whole))
+    for name in theirs.files:
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=1e-6)
+    assert (run / "damaged-checkpoint-00000005" / WEIGHTS).is_file()
+    assert not list(run.glob(".new-*"))
+
+
+def test_when_no_checkpoint_is_whole_training_stops(
+    finished: tuple[Config, Path], tmp_path: Path
+) -> None:
     config, whole = finished
     run = copy_until(whole, 4, tmp_path / "run")
-    state = run / "checkpoint-00000004" / STATE
-    state.write_bytes(state.read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match=r"training_state.npz is missing or damaged"):
+    cut(run / "checkpoint-00000004" / STATE)
+    with pytest.raises(
+        CheckpointError, match=r"Received: checkpoint-00000004: training_state.npz must have the sh"
+    ):
         train(config, run, quiet=True)
+    assert (run / "checkpoint-00000004").is_dir()
 
 
 def test_another_optimiser_cannot_take_over_within_a_phase(
