@@ -1,5 +1,6 @@
 """One door to anything that repairs: the shipped model, a checkpoint, an export, an engine, a server."""
 
+import os
 import re
 import weakref
 from pathlib import Path
@@ -59,7 +60,7 @@ def open_network(
 def _open_named(
     name: str | Path | None, threads: int, model_name: str, timeout: float, tls: "TLS | None"
 ) -> "Network":
-    if name is not None and Path(name).exists():
+    if name is not None and os.path.exists(name):
         from cnnlg_tf.export.networks import ExportNetwork, find_export
 
         folder = find_export(Path(name))

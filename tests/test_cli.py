@@ -75,46 +75,6 @@ def test_inpaint_in_a_process_says_one_line(
     assert np.array_equal(read_photo(output).pixels[known], photo[known])
 
 
-def test_inpaint_folders_go_on_after_a_bad_photo(
-    checkpoint: Path, photo_folder: Any, mask: np.ndarray, tmp_path: Path
-) -> None:
-    photos = photo_folder(3)
-    masks = tmp_path / "masks"
-    masks.mkdir()
-    for i in range(3):
-        Image.fromarray(mask).save(masks / f"{i:03d}.png")
-    (photos / "001.png").write_bytes(b"")
-    out = tmp_path / "out"
-    result = run("inpaint", photos, "--mask", masks, "-o", out, "--model", checkpoint)
-    assert result.exit_code == 1
-    assert "001.png is empty: expected an image, received 0 bytes" in result.stderr
-    assert "Error: 1 of 3 photos were not repaired" in result.stderr
-    assert sorted(path.name for path in out.iterdir()) == ["000.png", "002.png"]
-
-
-def test_notes_are_printed_once(
-    checkpoint: Path, photo_path: Path, mask: np.ndarray, tmp_path: Path
-) -> None:
-    grey = mask // 2
-    grey[0, :2] = 30, 60  # of two values, the brighter one would be missing
-    Image.fromarray(grey).save(tmp_path / "grey.png")
-    arguments = ("--mask", tmp_path / "grey.png", "--model", checkpoint)
-    result = run("inpaint", photo_path, "-o", tmp_path / "out.png", *arguments)
-    assert result.exit_code == 0, result.output
-    notes = [line for line in result.stderr.splitlines() if line.startswith("Note: ")]
-    assert len(notes) == 2
-    assert "is not black and white" in notes[0]
-    assert "the photo comes back unchanged" in notes[1]
-
-
-def test_blind_and_uncertainty(checkpoint: Path, photo_path: Path, tmp_path: Path) -> None:
-    arguments = ["--blind", "--model", checkpoint, "-o", tmp_path / "out.webp"]
-    result = run("inpaint", photo_path, *arguments, "--uncertainty")
-    assert result.exit_code == 0, result.output
-    names = {path.name for path in tmp_path.glob("out*")}
-    assert names == {"out.webp", "out_uncertainty.png"}
-
-
 def test_bad_input_is_one_line_and_writes_nothing(
     photo_path: Path, mask_path: Path, tmp_path: Path
 ) -> None:
@@ -138,8 +98,11 @@ def test_bad_input_is_one_line_and_writes_nothing(
 
 
 def test_bad_usage_exits_2(photo_path: Path, mask_path: Path) -> None:
+    assert run("inpaint", photo_path, "--mask", mask_path, "-o", "-", "--json").exit_code == 2
     for arguments in (
         [photo_path, "-o", "out.png"],
+        [photo_path, "--mask-suffix", "_m", "--blind", "-o", "out.png"],
+        [photo_path, "--blind", "--overwrite", "--skip-existing"],
         [photo_path, "-o", "out.png", "--blind", "--mask", mask_path],
         [photo_path, "--blind"],
         [photo_path, "-o", "out.png", "--blind", "--detail", "3"],

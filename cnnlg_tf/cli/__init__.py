@@ -30,14 +30,16 @@ class _Notes(logging.Handler):
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cnnlg-tf")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Repair and paint photos; train, measure, export and serve the model that does it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     logger = logging.getLogger("cnnlg_tf")
     others = [handler for handler in logger.handlers if not isinstance(handler, _Notes)]
-    logger.handlers = [*others, _Notes()]
+    context.obj = _Notes()
+    logger.handlers = [*others, context.obj]
 
 
 for _command in (

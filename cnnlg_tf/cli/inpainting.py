@@ -1,22 +1,43 @@
 """Commands that repair photos: here, or on a server."""
 
-import time
 from typing import Any
 
 import click
 
-from cnnlg_tf.errors import CnnlgError
+from cnnlg_tf.cli import running
 
 
 @click.command()
 @click.argument("photos", nargs=-1, required=True, type=click.Path())
-@click.option("--mask", type=click.Path(), help="White = missing: an image, or a folder of them.")
+@click.option(
+    "--mask", type=click.Path(), help="White = missing: an image, a folder of them, or -."
+)
+@click.option(
+    "--mask-suffix",
+    default="",
+    metavar="TEXT",
+    help="Masks are called so after their photos: _mask for a_mask.png, beside a.jpg or in --mask.",
+)
 @click.option("--blind", is_flag=True, help="No mask: find the damage and repair it.")
-@click.option("-o", "--out", required=True, type=click.Path(), help="File, or folder for several.")
 @click.option(
     "--model",
     type=click.Path(),
     help="Checkpoint, export or server (host:port); default: the shipped model.",
+)
+@click.option("--invert-mask", is_flag=True, help="White = known.")
+@click.option(
+    "--grow",
+    type=click.IntRange(0),
+    default=0,
+    metavar="PX",
+    help="Repair the pixels around the hole too.",
+)
+@click.option(
+    "--feather",
+    type=click.IntRange(0),
+    default=0,
+    metavar="PX",
+    help="Fade from the repair to the photo over the pixels around the hole, which change then.",
 )
 @click.option("--samples", type=click.IntRange(0), default=0, help="Write N different repairs too.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of --samples.")
@@ -28,45 +49,50 @@ from cnnlg_tf.errors import CnnlgError
     show_default=True,
     help="0 smooth .. 1 as learnt .. 2 crisp.",
 )
-@click.option("--reference", type=click.Path(), help="Another photo whose texture may be copied.")
+@click.option(
+    "--reference",
+    multiple=True,
+    type=click.Path(),
+    help="Another photo whose texture may be copied; repeat.",
+)
+@running.file_options
 def inpaint(
     photos: tuple[str, ...],
     mask: str | None,
+    mask_suffix: str,
     blind: bool,
-    out: str,
     model: str | None,
+    out: str | None,
+    recursive: bool,
+    skip_existing: bool,
+    overwrite: bool,
     **options: Any,
 ) -> None:
-    """Repair PHOTOS, files or folders, where their masks are white.
+    """Repair PHOTOS, files or folders (or - for standard input), where their masks are white.
 
     A folder of masks is matched to the photos by names without suffix. Known pixels stay as they
     are: exactly in PNG, TIFF and WebP files, as well as JPEG can in JPEG files.
     """
-    if blind == (mask is not None):
-        raise click.UsageError("give either --mask MASK or --blind")
-    from cnnlg_tf.inference.batch import check_job, plan_jobs
+    if blind == (mask is not None or bool(mask_suffix)):
+        raise click.UsageError("give either --mask MASK (or --mask-suffix) or --blind")
+    telling = {name: options[name] for name in ("as_json", "quiet", "form")}
+    jobs = running.plan(
+        photos,
+        mask,
+        mask_suffix=mask_suffix,
+        out=out,
+        recursive=recursive,
+        skip_existing=skip_existing,
+        overwrite=overwrite,
+        **telling,
+    )
 
-    jobs = plan_jobs(photos, mask, out)
-    if len(jobs) == 1:  # bad input is told at once, not after TensorFlow's start
-        check_job(jobs[0])
-    from cnnlg_tf.inference.inpainter import Inpainter
+    def opened() -> Any:
+        from cnnlg_tf.inference.inpainter import Inpainter
 
-    inpainter = Inpainter(model)
-    failed = 0
-    for job in jobs:
-        start = time.perf_counter()
-        try:
-            written = inpainter.repair_file(job.photo, job.mask, job.output, **options)
-        except CnnlgError as error:
-            if len(jobs) == 1:
-                raise
-            click.echo(f"Error: {error}", err=True)
-            failed += 1
-            continue
-        names = ", ".join(str(path) for path in written)
-        click.echo(f"{names} ({time.perf_counter() - start:.1f} s)")
-    if failed:
-        raise CnnlgError(f"{failed} of {len(jobs)} photos were not repaired")
+        return Inpainter(model)
+
+    running.run(jobs, opened, **options)
 
 
 @click.command()
@@ -84,6 +110,7 @@ def request(
 ) -> None:
     """Have a server repair PHOTO. Needs no TensorFlow on this side."""
     from cnnlg_tf.inference.inpainter import Inpainter
+    from cnnlg_tf.inference.jobs import plan_jobs, run_jobs
     from cnnlg_tf.serving import Client
     from cnnlg_tf.serving.client.network import ServerNetwork
 
@@ -91,5 +118,9 @@ def request(
     if rest and "://" not in server:
         server = f"http://{server}"
     with Client(server, model=model_name, timeout=timeout) as client:
-        Inpainter(ServerNetwork(client)).repair_file(photo, mask, out)
+        for done in run_jobs(
+            plan_jobs([photo], mask, out), lambda: Inpainter(ServerNetwork(client))
+        ):
+            if done.error is not None:
+                raise done.error
     click.echo(f"wrote {out}")

@@ -1,6 +1,7 @@
 """Photo in, photo out: repair photos of any size with a network that sees one window at a time."""
 
 import logging
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnlg_tf.errors import ConfigError, ImageError
+from cnnlg_tf.inference.holes import blend_rim, grown, rim_weights
 from cnnlg_tf.inference.network import SMALLEST_SIDE, Conditions, Network, check_ability
 from cnnlg_tf.inference.painting import Cancelled, Progress, paint
 from cnnlg_tf.inference.windows import tile
@@ -19,7 +21,6 @@ from cnnlg_tf.photos import (
     check_mask_size,
     from_unit,
     output_format,
-    read_photo,
     to_unit,
     write_photo,
 )
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
 OVERLAP = 32  # pixels; context of a window when damage is looked for
+LONGEST_NAME = 255  # bytes
 
 logger = logging.getLogger("cnnlg_tf")
 
@@ -38,7 +40,8 @@ class Repair:
 
     Attributes:
         photo: RGB [height, width, 3] of the given photo's type; known pixels are the given ones.
-        mask: bool [height, width], True = was missing: the given mask, or the damage found.
+        mask: bool [height, width], True = was filled or blended: the given mask, or the damage found,
+            with what it grew by.
         uncertainty: float32 [height, width], the standard deviation of each repaired pixel in units
             of the full range, 0 at known pixels.
         samples: further repairs of the same hole, as many as asked for.
@@ -74,6 +77,8 @@ class Inpainter:
         samples: int = 0,
         seed: int = 0,
         temperature: float = 1.0,
+        grow: int = 0,
+        feather: int = 0,
         progress: Progress | None = None,
         cancelled: Cancelled | None = None,
     ) -> Repair:
@@ -92,6 +97,10 @@ class Inpainter:
             samples: how many different repairs are drawn besides the expected one.
             seed: of the samples; the same seed gives the same samples.
             temperature: of the samples: 0 all as expected .. 1 as far apart as the model has learnt.
+            grow: pixels around the hole that count as missing too.
+            feather: pixels around the grown hole over which the repair fades into the photo: at a
+                distance of d pixels it counts 1 - d / (feather + 1). Known pixels that far change;
+                with 0 none does.
             progress: called with the share of the work that is done, 0 to 1.
             cancelled: called before each step; True stops the work.
 
@@ -109,6 +118,7 @@ class Inpainter:
         hole = None if mask is None else as_mask(mask)
         if hole is not None:
             check_mask_size(hole, pixels)
+            hole = grown(hole, grow)
         _check_range(pixels, "photo", hole)
         references = reference if isinstance(reference, list | tuple) else [reference]
         expected = Conditions(detail, tuple(_as_reference(r) for r in references if r is not None))
@@ -119,26 +129,31 @@ class Inpainter:
         steps = [expected, *drawn]
         check_ability(self.network, frozenset().union(*(step.abilities for step in steps)))
         if hole is None:
-            hole = self.find_damage(source)
+            hole = grown(self.find_damage(source), grow)
         if not hole.any():
             what = (
                 "no damage was found" if mask is None else "the mask has no missing (white) pixel"
             )
             logger.warning("%s: the photo comes back unchanged", what)
-        painted = [
-            paint(
+        weights = rim_weights(hole, feather) if feather else None
+        changed = hole if weights is None else weights > 0.0
+        painted = []
+        for number, step in enumerate(steps):
+            filled, uncertainty = paint(
                 pixels,
-                hole,
+                changed,
                 self.network,
                 step,
                 hidden=None if source.known is None else ~source.known,
                 progress=_part(progress, number, len(steps)),
                 cancelled=cancelled,
             )
-            for number, step in enumerate(steps)
-        ]
-        repaired, uncertainty = painted[0]
-        return Repair(repaired, hole, uncertainty, tuple(sample for sample, _ in painted[1:]))
+            if weights is not None:
+                blend_rim(pixels, filled, weights)
+                uncertainty *= weights
+            painted.append((filled, uncertainty))
+        (repaired, spread), *others = painted
+        return Repair(repaired, changed, spread, tuple(sample for sample, _ in others))
 
     def find_damage(self, photo: Any) -> np.ndarray:
         """Find what needs repair: bool [height, width], True = damaged; nothing under alpha 0 is.
@@ -161,17 +176,22 @@ class Inpainter:
 
     def repair_file(
         self,
-        photo: str | Path,
-        mask: str | Path | None,
+        photo: Any,
+        mask: Any,
         output: str | Path,
         *,
         uncertainty: bool = False,
+        quality: int | None = None,
         **options: Any,
     ) -> list[Path]:
-        """Repair a photo's file; further options are those of `repair`.
+        """Repair a photo and write the result's file; arguments and further options are those of `repair`.
 
         Beside OUT.png come OUT_sample1.png, ... and OUT_uncertainty.png (grey, 16 bit, white = a
-        standard deviation of the full range), when asked for.
+        standard deviation of the full range), when asked for. `output` is written last: where it
+        is, they are.
+
+        Args:
+            quality: of a lossy file, 1 to 100; None: what `encode_photo` says.
 
         Returns:
             The files written, `output` first.
@@ -180,20 +200,33 @@ class Inpainter:
             ImageError, MaskError: a file cannot be read, or the output not be written.
         """
         output = Path(output)
-        output_format(output)
-        source = read_photo(photo)
-        result = self.repair(source, mask, **options)
-        written = {output: source.with_pixels(result.photo)}
-        for number, pixels in enumerate(result.samples, 1):
-            name = output.with_stem(f"{output.stem}_sample{number}")
-            written[name] = source.with_pixels(pixels)
+        count = options.get("samples", 0)
+        names = [output.with_stem(f"{output.stem}_sample{n}") for n in range(1, count + 1)]
         if uncertainty:
-            name = output.with_name(f"{output.stem}_uncertainty.png")
+            names.append(output.with_name(f"{output.stem}_uncertainty.png"))
+        for name in (output, *names):
+            check_name(name)
+        output_format(output)
+        source = as_photo(photo)
+        result = self.repair(source, mask, **options)
+        pictures = [source.with_pixels(pixels) for pixels in result.samples]
+        if uncertainty:
             grey = from_unit(result.uncertainty, np.uint16)
-            written[name] = Photo(np.repeat(grey[..., np.newaxis], 3, axis=-1), grey=True)
-        for path, picture in written.items():
-            write_photo(path, picture)
-        return list(written)
+            pictures.append(Photo(np.repeat(grey[..., np.newaxis], 3, axis=-1), grey=True))
+        for name, picture in zip(names, pictures, strict=True):
+            write_photo(name, picture, quality=quality)
+        write_photo(output, source.with_pixels(result.photo), quality=quality)
+        return [output, *names]
+
+
+def check_name(path: Path) -> None:
+    """Raise ImageError for a file name that is longer than file systems take."""
+    size = len(os.fsencode(path.name))
+    if size > LONGEST_NAME:
+        raise ImageError(
+            f"an output's name must have at most {LONGEST_NAME} bytes. "
+            f"Received: {size} bytes, {path.name}"
+        )
 
 
 def _seed_of_sample(seed: int, number: int) -> int:
