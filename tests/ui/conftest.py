@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from cnnlg_tf.ui.app import create_app
 from cnnlg_tf.ui.command import listen
 from tests.ui.pages import FakeNetwork, ServedPage
+from tests.ui.tabs import Tab
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 CHROMIUM_ARGUMENTS = [
@@ -81,3 +84,38 @@ def page(shared_page: ServedPage) -> Iterator[ServedPage]:
     yield shared_page
     for key in shared_page.opened:
         shared_page.client.delete(f"/api/photos/{key}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests."""
+    if not Path(CHROMIUM).exists():
+        pytest.fail(f"a Chromium must be at {CHROMIUM} (or where CHROMIUM says): make test-browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_tab(chromium: Browser) -> Iterator[Callable[..., Tab]]:
+    """open_tab(page, photo=None) opens the page in a fresh profile; script faults fail the test."""
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def start(page: ServedPage, photo: Path | None = None, **options: Any) -> Tab:
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
+        context.set_default_timeout(15000)
+        contexts.append(context)
+        tab = Tab(context.new_page(), page)
+        tab.page.on("pageerror", lambda error: faults.append(str(error)))
+        tab.page.goto(page.address)
+        tab.page.wait_for_selector("body[data-ready]")
+        if photo is not None:
+            tab.open(photo)
+        return tab
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert not faults

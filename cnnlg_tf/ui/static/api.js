@@ -54,7 +54,9 @@ export const api = {
   photo: (key) => asJson(send(photo(key))),
   close: (key) => send(photo(key), { method: "DELETE" }),
   mask: async (key) => (await send(`${photo(key)}/mask`)).arrayBuffer(),
-  keepMask: (key, blob) => send(`${photo(key)}/mask`, { method: "PUT", body: blob, keepalive: blob.size < 60000 }),
+  // `last`: the page may be gone before the answer; browsers then take 64 kB from memory, and no file
+  keepMask: (key, blob, last = false) =>
+    send(`${photo(key)}/mask`, { method: "PUT", body: blob, keepalive: last && blob.size < 60000 }),
   grow: async (key, pixels) => (await sendJson("POST", `${photo(key)}/mask/grow`, { pixels })).arrayBuffer(),
   repair: (key, fields) => asJson(post(`${photo(key)}/repairs`, fields)),
   undo: (key) => asJson(post(`${photo(key)}/repairs/undo`)),

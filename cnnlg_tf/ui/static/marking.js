@@ -10,12 +10,12 @@ import { isDrawing } from "./tools.js";
 
 let unkept = false; // the server does not have the latest mask yet
 
-async function keep() {
+async function keep(last = false) {
   if (!desk.photo || !unkept || desk.away) return;
   const { photo, mask } = desk;
   unkept = false;
   try {
-    await api.keepMask(photo.key, await mask.toPng());
+    await api.keepMask(photo.key, await mask.toPng(), last);
   } catch (error) {
     unkept = true;
     if (error instanceof Away) tell("away");
@@ -26,7 +26,7 @@ async function keep() {
 const keepSoon = later(250, keep);
 
 /** Send the mask now if the server lacks it. */
-export const keepNow = () => keepSoon.now();
+export const keepNow = (last = false) => keepSoon.now(last);
 
 /** Change the mask as one step of the history; returns the entry, or null if nothing changed. */
 function change(label, work) {
@@ -61,6 +61,7 @@ export async function grow(direction) {
 export async function loadMask(file) {
   await attempt(async () => {
     const { photo } = desk;
+    await keepNow();
     await api.keepMask(photo.key, file);
     const { rows } = await decodeBits(await api.mask(photo.key));
     if (desk.photo !== photo) return;
@@ -143,6 +144,6 @@ export function startMarking() {
     unkept = true;
     keepSoon();
   });
-  document.addEventListener("visibilitychange", () => document.hidden && keepNow());
-  addEventListener("pagehide", () => keepNow());
+  document.addEventListener("visibilitychange", () => document.hidden && keepNow(true));
+  addEventListener("pagehide", () => keepNow(true));
 }
