@@ -10,14 +10,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cnnlg_tf.errors import CancelledError, CnnlgError
-from cnnlg_tf.photos import check_mask_size, decode_photo, read_mask
+from cnnlg_tf.photos import check_mask_size, read_mask
 from cnnlg_tf.ui import views
 from cnnlg_tf.ui.jobs import Job
-from cnnlg_tf.ui.limits import RequestError, check_pixels
+from cnnlg_tf.ui.limits import RequestError
 from cnnlg_tf.ui.photo_routes import describe
 from cnnlg_tf.ui.repair_routes import wishes_of
 from cnnlg_tf.ui.repairing import Wishes, check_marked, repair_whole
-from cnnlg_tf.ui.saving import SUFFIXES, encode, size_and_format
+from cnnlg_tf.ui.saving import SUFFIXES, encode, form_of, open_photo
 from cnnlg_tf.ui.web import off_loop, read_json
 
 
@@ -94,9 +94,7 @@ async def show_thumbnail(request: Request) -> Response:
         path = library.path(name)
         kept: bytes | None = library.thumbnail(path)
         if kept is None:
-            data = path.read_bytes()
-            check_pixels(*size_and_format(data)[:2], name)
-            kept = views.thumbnail(decode_photo(data, name))
+            kept = views.thumbnail(open_photo(path.read_bytes(), name))
             library.keep_thumbnail(path, kept)
         return kept
 
@@ -164,12 +162,9 @@ class FolderRun:
         path = library.path(name)
         session = self.page.store.of_source(path)
         if session is not None:
-            photo, mask, form = session.result(), session.mask(), session.record.form
+            photo, mask = session.result(), session.mask()
         else:
-            data = path.read_bytes()
-            width, height, form = size_and_format(data)
-            check_pixels(width, height, name)
-            photo = decode_photo(data, name)
+            photo = open_photo(path.read_bytes(), name)
             file = library.mask_path(path) if self.shared is None else None
             mask = np.zeros(photo.pixels.shape[:2], bool) if file is None else read_mask(file)
         if self.shared is not None:
@@ -179,6 +174,7 @@ class FolderRun:
             photo = repair_whole(self.page.engine.inpainter(), photo, mask, self.wishes, None)
         elif session is None or not session.record.head:
             return None
+        form = form_of(photo)
         data, _ = encode(photo, form, None, name)
         written: Path = library.write_result(f"{Path(name).stem}{SUFFIXES[form]}", data)
         return written

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cnnlg_tf.errors import ImageError
 from cnnlg_tf.files import atomic_path
-from cnnlg_tf.photos import READABLE_SUFFIXES
+from cnnlg_tf.photos import READABLE_SUFFIXES, is_photo_name
 from cnnlg_tf.ui.limits import RequestError
 
 MASK_SUFFIX = "_mask"  # photo.jpg's mask is photo_mask.png, as for `cnnlg-tf inpaint --mask-suffix`
@@ -54,14 +54,14 @@ class Library:
             is_mask = (
                 path.stem.endswith(MASK_SUFFIX) and path.stem.removesuffix(MASK_SUFFIX) in stems
             )
-            if path.suffix.lower() in READABLE_SUFFIXES and not is_mask and self._is_inside(path):
+            if is_photo_name(path) and not is_mask and self._is_inside(path):
                 names.append(path.name)
         return names
 
     def path(self, name: str) -> Path:
         """A listed photo's path; raises RequestError (404) for any other name."""
         path = None if self.root is None or Path(name).name != name else self.root / name
-        is_photo = path is not None and path.suffix.lower() in READABLE_SUFFIXES
+        is_photo = path is not None and is_photo_name(path)
         if (
             path is None
             or not is_photo

@@ -41,9 +41,10 @@ def describe(session: Session) -> dict[str, object]:
         "name": record.name,
         "width": record.width,
         "height": record.height,
-        "bits": 8 * photo.pixels.dtype.itemsize,
+        "bits": photo.bits,
         "transparent": photo.alpha is not None,
         "format": record.form,
+        "notes": list(photo.notes),
         "references": [{"key": key, "name": name} for key, name in record.reference_names.items()],
         "beside": record.source is not None,
     } | session.state()

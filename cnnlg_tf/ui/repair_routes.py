@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from cnnlg_tf.photos import decode_mask, decode_photo
+from cnnlg_tf.photos import decode_mask
 from cnnlg_tf.ui.bits import encode_bits
 from cnnlg_tf.ui.jobs import Job
-from cnnlg_tf.ui.limits import MAX_VARIANTS, RequestError, check_pixels
+from cnnlg_tf.ui.limits import MAX_VARIANTS, RequestError
 from cnnlg_tf.ui.repairing import Wishes, check_marked, repair_session, repair_whole
-from cnnlg_tf.ui.saving import SUFFIXES, encode, media_type, size_and_format
+from cnnlg_tf.ui.saving import SUFFIXES, encode, form_of, media_type, open_photo
 from cnnlg_tf.ui.sessions import box_json
 from cnnlg_tf.ui.web import (
     file_of,
@@ -184,19 +184,19 @@ async def repair_files(request: Request) -> Response:
     name, data = needed_file(form, "photo")
     mask_name, mask_data = needed_file(form, "mask")
     wishes = wishes_of({"detail": form.get("detail", 1.0)})
-    width, height, form_as_came = size_and_format(data)
-    check_pixels(width, height, name)
-    chosen = str(form.get("format", form_as_came))
-    if chosen not in SUFFIXES:
+    chosen = form.get("format")
+    if chosen is not None and chosen not in SUFFIXES:
         raise RequestError(f"format must be one of {', '.join(SUFFIXES)}. Received: {chosen!r}")
     quality = form.get("quality")
     level = None if quality is None else whole_number_of(quality, "quality", 1, 100)
-    results: list[bytes] = []
+    results: list[Response] = []
 
     def work(job: Job) -> dict[str, Any]:
-        photo, mask = decode_photo(data, name), decode_mask(mask_data, mask_name)
+        photo, mask = open_photo(data, name), decode_mask(mask_data, mask_name)
         repaired = repair_whole(page.engine.inpainter(), photo, mask, wishes, job)
-        results.append(encode(repaired, chosen, level, name)[0])
+        written = str(chosen or form_of(photo))
+        encoded, _ = encode(repaired, written, level, name)
+        results.append(Response(encoded, media_type=media_type(written)))
         return {}
 
     job = page.worker.submit(work)
@@ -208,7 +208,7 @@ async def repair_files(request: Request) -> Response:
                 raise RequestError("the server is ending", 503)
     finally:
         job.cancel()
-    return Response(results[0], media_type=media_type(chosen))
+    return results[0]
 
 
 ONE = "/api/photos/{key}"

@@ -21,8 +21,8 @@ from cnnlg_tf.inference.windows import Box
 from cnnlg_tf.photos import Photo, decode_mask, decode_photo
 from cnnlg_tf.ui.bits import encode_bits
 from cnnlg_tf.ui.edits import Edit
-from cnnlg_tf.ui.limits import MAX_REFERENCES, RequestError, check_pixels
-from cnnlg_tf.ui.saving import size_and_format
+from cnnlg_tf.ui.limits import MAX_REFERENCES, RequestError
+from cnnlg_tf.ui.saving import form_of, open_photo
 
 
 def box_json(box: Box) -> list[int]:
@@ -82,15 +82,13 @@ class Session:
         Raises:
             ImageError: the bytes are no photo that can be read.
         """
-        width, height, form = size_and_format(data)
-        check_pixels(width, height, name)
-        photo = decode_photo(data, name)
+        photo = open_photo(data, name)
         height, width = photo.pixels.shape[:2]
         with atomic_path(folder) as temporary:
             (temporary / "edits").mkdir(parents=True)
             (temporary / "references").mkdir()
             (temporary / "photo").write_bytes(data)
-            record = Record(folder.name, name, width, height, form)
+            record = Record(folder.name, name, width, height, form_of(photo))
             record.source, record.touched = None if source is None else str(source), time.time()
             (temporary / "session.json").write_text(json.dumps(asdict(record)), encoding="utf-8")
         session = cls(folder)
@@ -259,8 +257,7 @@ class Session:
 
     def add_reference(self, name: str, data: bytes) -> str:
         """Keep a picture whose texture may be copied; returns its key."""
-        check_pixels(*size_and_format(data)[:2], name)
-        decode_photo(data, name)
+        open_photo(data, name)
         with self.lock:
             names = self.record.reference_names
             if len(names) >= MAX_REFERENCES:

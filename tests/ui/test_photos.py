@@ -144,7 +144,7 @@ def test_16_bits_stay_16_bits(page: ServedPage) -> None:
     result = tifffile.imread(io.BytesIO(page.client.get(f"/api/photos/{key}/file").content))
     assert result.dtype == np.uint16 and (result[~HOLE] == deep[~HOLE]).all()
     notes = page.client.get(f"/api/photos/{key}/file", params={"format": "JPEG"}).headers["x-notes"]
-    assert "16-bit" in notes
+    assert "16%20bits" in notes
 
 
 def test_references_and_wishes_reach_the_network(page: ServedPage, photo: np.ndarray) -> None:

@@ -34,6 +34,7 @@ export async function show(photo) {
   tell("photo");
   await showPhoto();
   announce(`Opened ${photo.name}`);
+  if (!photo.masked && !photo.repairs) for (const note of photo.notes) toast(`${photo.name} ${note}`);
 }
 
 function facts({ width, height, bits, format, transparent }) {
