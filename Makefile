@@ -5,13 +5,20 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 EXTRAS := dev,serving,ui,bulk,heic,onnx,tensorrt-rtx,litert,openvino,bench,tensorboard
 
-.PHONY: demo test test-slow check lint types format clean
+CHROMIUM ?= /usr/bin/chromium
+
+.PHONY: demo test test-browser test-slow check lint types format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m cnnlg_tf.demo --out out
 
 test: $(VENV)/.all
 	$(BIN)/pytest -q -n 2 --dist loadfile
+
+# a browser and no more: axe-core, which looks for faults in accessibility, comes from PyPI
+test-browser: $(VENV)/.all
+	test -x $(CHROMIUM) || { apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core; }
+	CHROMIUM=$(CHROMIUM) $(BIN)/pytest -q -m browser tests/ui
 
 test-slow: $(VENV)/.all
 	$(BIN)/pytest -q -m slow
@@ -35,7 +42,7 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet -e '.[serving]'
+	$(BIN)/python -m pip install --quiet -e '.[serving,ui]'
 	touch $@
 
 $(VENV)/.all: pyproject.toml | $(VENV)/bin/python

@@ -178,6 +178,10 @@ def _summary(seconds: dict[str, float], out: Path, largest: int) -> None:
         "export": "SavedModel for TF-Serving",
     }.items():
         click.echo(f"  {os.path.join(out, name):<26}{what}")
+    command = os.path.relpath(Path(sys.executable).with_name("cnnlg-tf"))
+    click.echo()
+    click.echo("next, a page to repair photos with a brush:")
+    click.echo(f"  {command} ui {os.path.relpath(EXAMPLES / 'wren.jpg')}")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from cnnlg_tf.errors import ImageError
 from cnnlg_tf.files import atomic_path
-from cnnlg_tf.photos import READABLE_SUFFIXES, is_photo_name
+from cnnlg_tf.photos import is_photo_name
 from cnnlg_tf.ui.limits import RequestError
 
 MASK_SUFFIX = "_mask"  # photo.jpg's mask is photo_mask.png, as for `cnnlg-tf inpaint --mask-suffix`
+MASK_FILES = (".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".jpg", ".jpeg")
 RESULT_SUFFIX = "_repaired"
 RESULT_FOLDER = "repaired"
 KEPT_THUMBNAILS = 2000
@@ -73,7 +74,7 @@ class Library:
 
     def mask_path(self, photo: Path) -> Path | None:
         """The mask file beside a photo, if there is one."""
-        for suffix in (".png", *sorted(READABLE_SUFFIXES - {".png"})):
+        for suffix in MASK_FILES:
             path = photo.with_name(f"{photo.stem}{MASK_SUFFIX}{suffix}")
             if path.exists() and self._is_inside(path):
                 return path

@@ -54,7 +54,7 @@ def heat(uncertainty: np.ndarray, box: Box, side: int) -> bytes:
     level = _shrunk(uncertainty[box.slices], side).astype(np.float32) / 255
     strength = np.sqrt(level)
     layers = np.stack([np.ones_like(level), 0.85 * (1 - strength), np.zeros_like(level)], axis=-1)
-    alpha = np.clip(1.2 * strength, 0, 0.85)
+    alpha = np.clip(strength, 0, 0.75)
     picture = np.rint(255 * np.dstack([layers, alpha])).astype(np.uint8)
     return _encode(picture, None, True)[0]
 

@@ -104,8 +104,6 @@ def test_no_serious_fault_of_accessibility(
     tab.draw((50, 50), (90, 50))
     check(tab, "marked")
     tab.repair()
-    if size[0] < 500:
-        tab.page.click("#panel-toggle")
     tab.page.wait_for_selector("#variants img")
     check(tab, "repaired")
     tab.page.click("#save")

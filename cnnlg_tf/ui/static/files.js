@@ -134,8 +134,8 @@ function showSaveOptions() {
   const format = get("save-format").value;
   const own = desk.photo?.format === format;
   get("quality-row").hidden = !desk.status.lossy.includes(format);
-  get("quality").disabled = get("quality-own").checked;
-  get("quality-own").nextSibling.textContent = own ? "As it came" : "The usual";
+  get("quality-choice").hidden = get("quality-own").checked;
+  get("quality-own-label").textContent = own ? "Quality as it came" : "The usual quality";
   get("save-note").textContent = own
     ? "Known pixels, depth and metadata stay as they came, as far as the format can hold them."
     : "What this format cannot hold is told after saving.";

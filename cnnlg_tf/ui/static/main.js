@@ -51,6 +51,7 @@ function startSheet() {
   narrow.addEventListener("change", place);
   get("panel-toggle").addEventListener("click", () => fold(!panel.classList.contains("unfolded")));
   get("glass").addEventListener("pointerdown", () => fold(false));
+  hear("choose", () => narrow.matches && fold(true));
   place();
 }
 

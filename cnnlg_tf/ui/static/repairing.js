@@ -85,7 +85,10 @@ export async function repair() {
     remember({ label: "repair", repair: true, tiles });
     tell("mask");
     tell("repairs");
-    if (result.choices > 1) get("result-section").scrollIntoView({ block: "nearest" });
+    if (result.choices > 1) {
+      tell("choose");
+      get("result-section").scrollIntoView({ block: "nearest" });
+    }
     announce(`Repaired in ${result.seconds.toFixed(1)} seconds`);
   }
   if (again) {
@@ -107,6 +110,8 @@ function show() {
   get("cancel").hidden = !busy;
   get("repair").disabled = !desk.photo || !desk.mask.marked || desk.away || desk.status.state === "failed";
   get("find-damage").disabled = busy;
+  // what is to be done next stands out: repair what is marked, or save what is repaired
+  get("save").classList.toggle("primary", Boolean(desk.photo?.repairs) && !desk.mask.marked && !busy);
 }
 
 function showResult() {

@@ -1,0 +1,170 @@
+"""Screenshots of the page: at two sizes, in two themes, at each step of the work, with the shipped model.
+
+    python benchmarks/page_screenshots.py -o out/page      all of them, to be looked at
+    python benchmarks/page_screenshots.py --docs           those that the docs show, into docs/
+
+Needs a Chromium (`make test-browser` installs it) and the extras `ui` and `dev`.
+"""
+
+import argparse
+import io
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from cnnlg_tf.open import open_network
+from cnnlg_tf.ui.app import create_app
+from cnnlg_tf.ui.command import listen
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "cnnlg_tf" / "examples"
+SIZES = {"wide": (1280, 800, 1), "phone": (390, 844, 2)}
+THEMES = ("dark", "light")
+DOCS = {
+    "wide-dark-variants": "page.jpg",
+    "wide-light-compare": "page-compare.jpg",
+    "phone-light-marked": "page-phone.jpg",
+}
+PHOTOS = ("lake", "otters", "wren")
+STROKE = ((0.30, 0.35), (0.42, 0.50), (0.58, 0.42))  # of the photo's width and height
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("-o", "--out", type=Path, help="folder for all screenshots")
+    where.add_argument("--docs", action="store_true", help="write those that the docs show")
+    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    arguments = parser.parse_args()
+    out = arguments.out or ROOT / "docs"
+    out.mkdir(parents=True, exist_ok=True)
+
+    def keep(name: str, picture: bytes) -> None:
+        if arguments.docs and name not in DOCS:
+            return
+        path = out / (DOCS[name] if arguments.docs else f"{name}.png")
+        image = Image.open(io.BytesIO(picture)).convert("RGB")
+        image.save(path, **({"quality": 88} if arguments.docs else {}))
+        print(f"wrote {path}")
+
+    network = open_network()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=arguments.chromium,
+            args=["--no-sandbox", "--headless=new", "--disable-gpu", "--no-first-run"],
+        )
+        for size in SIZES:
+            for theme in THEMES:
+                wanted = any(name.startswith(f"{size}-{theme}") for name in DOCS)
+                if wanted or not arguments.docs:
+                    photograph(browser, network, size, theme, keep)
+        browser.close()
+
+
+def photograph(
+    browser: Browser, network: object, size: str, theme: str, keep: Callable[[str, bytes], None]
+) -> None:
+    """Work through a folder of examples as a user does, and keep a picture of each step."""
+    width, height, density = SIZES[size]
+    with tempfile.TemporaryDirectory() as name:
+        folder, empty = Path(name) / "photos", Path(name) / "empty"
+        folder.mkdir()
+        for stem in PHOTOS:
+            shutil.copy(EXAMPLES / f"{stem}.jpg", folder)
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=theme,  # type: ignore[arg-type]
+            device_scale_factor=density,
+            is_mobile=size == "phone",
+            has_touch=size == "phone",
+        )
+        context.set_default_timeout(120_000)
+        tab = context.new_page()
+
+        def shoot(step: str) -> None:
+            tab.wait_for_timeout(400)
+            keep(f"{size}-{theme}-{step}", tab.screenshot())
+
+        server, address = _serve(network, empty, None)
+        tab.goto(address)
+        tab.wait_for_selector("body[data-ready]")
+        shoot("start")
+        server.should_exit = True
+
+        server, address = _serve(network, Path(name) / "state", folder)
+        tab.goto(address)
+        tab.wait_for_selector("body[data-ready]")
+        tab.wait_for_selector("#variants-row", state="attached")
+        _draw(tab)
+        shoot("marked")
+        if size == "phone":
+            tab.click("#panel-toggle")
+            shoot("settings")
+        tab.check("#four")
+        if size == "phone":
+            tab.click("#panel-toggle")
+        tab.click("#repair")
+        tab.wait_for_timeout(600)
+        shoot("progress")
+        tab.wait_for_selector("#variants img", state="attached")
+        shoot("variants")
+        tab.check("#uncertainty")
+        shoot("uncertainty")
+        tab.uncheck("#uncertainty")
+        if size == "phone":
+            tab.click("#panel-toggle")
+        tab.click("#compare")
+        shoot("compare")
+        tab.keyboard.press("Escape")
+        tab.click("#save")
+        shoot("save")
+        tab.keyboard.press("Escape")
+        tab.click("#run-all")
+        shoot("run")
+        tab.keyboard.press("Escape")
+        tab.keyboard.press("Shift+?")
+        shoot("keys")
+        context.close()
+        server.should_exit = True
+
+
+def _serve(network: object, state: Path, target: Path | None) -> tuple[uvicorn.Server, str]:
+    listener = listen(0)
+    port = listener.getsockname()[1]
+    app, token = create_app(lambda: network, state, target, port)  # type: ignore[arg-type, return-value]
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True).start()
+    return server, f"http://127.0.0.1:{port}/?token={token}"
+
+
+def _draw(tab: Page) -> None:
+    """A stroke over the photo with the mouse."""
+    places = tab.evaluate(
+        """async (stroke) => {
+          const { desk } = await import('/static/desk.js');
+          const { toGlass } = await import('/static/surface.js');
+          const frame = document.getElementById('glass').getBoundingClientRect();
+          return stroke.map(([x, y]) => {
+            const [left, top] = toGlass(x * desk.photo.width, y * desk.photo.height);
+            return [frame.left + left, frame.top + top];
+          });
+        }""",
+        STROKE,
+    )
+    tab.mouse.move(*places[0])
+    tab.mouse.down()
+    for place in places[1:]:
+        tab.mouse.move(*place, steps=12)
+    tab.mouse.up()
+
+
+if __name__ == "__main__":
+    main()
