@@ -148,9 +148,10 @@ class FolderRun:
                 raise CancelledError("the run was cancelled")
             try:
                 output = self._repair(name)
-            except CnnlgError as error:
+            except Exception as error:  # of a runtime, a codec or a disk: the next may be fine
                 counts["failed"] += 1
-                job.tell("photo", {"name": name, "error": str(error)})
+                told = str(error) if isinstance(error, CnnlgError) else repr(error)
+                job.tell("photo", {"name": name, "error": f"{name}: {told}"})
                 continue
             counts["repaired" if output else "skipped"] += 1
             job.tell("photo", {"name": name, "output": None if output is None else output.name})

@@ -7,12 +7,11 @@ import json
 from pathlib import Path, PurePath
 from urllib.parse import quote
 
-import cv2
-import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from cnnlg_tf.inference.holes import grown
 from cnnlg_tf.photos import decode_mask
 from cnnlg_tf.ui import views
 from cnnlg_tf.ui.bits import encode_bits
@@ -220,12 +219,9 @@ async def grow_mask(request: Request) -> Response:
     pixels = whole_number_of(asked, "pixels", -LONGEST_GROWTH, LONGEST_GROWTH)
 
     def work() -> bytes:
-        size = 2 * abs(pixels) + 1
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-        change = cv2.dilate if pixels >= 0 else cv2.erode
         with session.lock:
             mask = session.mask()
-            session.set_mask(change(mask.view(np.uint8), disc).astype(bool))
+            session.set_mask(grown(mask, pixels) if pixels >= 0 else ~grown(~mask, -pixels))
             return encode_bits(session.mask())
 
     return Response(await off_loop(work), media_type="image/png")
