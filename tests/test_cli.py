@@ -75,6 +75,24 @@ def test_inpaint_in_a_process_says_one_line(
     assert np.array_equal(read_photo(output).pixels[known], photo[known])
 
 
+def test_repair_tells_what_was_found(checkpoint: Path, photo_path: Path, tmp_path: Path) -> None:
+    """The untrained finder gives each pixel 1/2: nothing by default, all where sensitivity is more."""
+    out = tmp_path / "out.png"
+    result = run("repair", photo_path, "--model", checkpoint, "-o", out, "--save-mask")
+    assert result.exit_code == 0, result.output
+    assert "found no damage" in result.stdout and "the photo comes back unchanged" in result.stderr
+    assert out.read_bytes() == photo_path.read_bytes()
+    with Image.open(tmp_path / "out_mask.png") as image:
+        assert not np.asarray(image).any()
+    arguments = ["--model", checkpoint, "-o", tmp_path / "all.png", "--sensitivity", "0.9"]
+    result = run("repair", photo_path, *arguments, "--grow", "0", "--preview", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["damaged"] == 1.0
+    assert {p.name for p in tmp_path.glob("all*")} == {"all.png", "all_preview.png"}
+    for wrong in (["--sensitivity", "2"], ["--grow", "-1"], ["--mask", "m.png"]):
+        assert run("repair", photo_path, "-o", out, *wrong).exit_code == 2
+
+
 def test_bad_input_is_one_line_and_writes_nothing(
     photo_path: Path, mask_path: Path, tmp_path: Path
 ) -> None:

@@ -44,6 +44,7 @@ def main(context: click.Context) -> None:
 
 for _command in (
     inpainting.inpaint,
+    inpainting.repair,
     inpainting.request,
     measuring.evaluate,
     measuring.experiment,

@@ -7,6 +7,27 @@ import click
 from cnnlg_tf.cli import running
 
 
+_model = click.option(
+    "--model",
+    type=click.Path(),
+    help="Checkpoint, export or server (host:port); default: the shipped model.",
+)
+_detail = click.option(
+    "--detail",
+    type=click.FloatRange(0, 2),
+    default=1.0,
+    show_default=True,
+    help="0 smooth .. 1 as learnt .. 2 crisp.",
+)
+_feather = click.option(
+    "--feather",
+    type=click.IntRange(0),
+    default=0,
+    metavar="PX",
+    help="Fade from the repair to the photo over the pixels around the hole, which change then.",
+)
+
+
 @click.command()
 @click.argument("photos", nargs=-1, required=True, type=click.Path())
 @click.option(
@@ -18,37 +39,20 @@ from cnnlg_tf.cli import running
     metavar="TEXT",
     help="Masks are called so after their photos: _mask for a_mask.png, beside a.jpg or in --mask.",
 )
-@click.option("--blind", is_flag=True, help="No mask: find the damage and repair it.")
-@click.option(
-    "--model",
-    type=click.Path(),
-    help="Checkpoint, export or server (host:port); default: the shipped model.",
-)
+@click.option("--blind", is_flag=True, help="No mask: find the damage, as `repair` does.")
+@_model
 @click.option("--invert-mask", is_flag=True, help="White = known.")
 @click.option(
     "--grow",
     type=click.IntRange(0),
-    default=0,
     metavar="PX",
-    help="Repair the pixels around the hole too.",
+    help="Repair the pixels around the hole too.  [default: 0; 1 with --blind]",
 )
-@click.option(
-    "--feather",
-    type=click.IntRange(0),
-    default=0,
-    metavar="PX",
-    help="Fade from the repair to the photo over the pixels around the hole, which change then.",
-)
+@_feather
 @click.option("--samples", type=click.IntRange(0), default=0, help="Write N different repairs too.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of --samples.")
 @click.option("--uncertainty", is_flag=True, help="Write a map of the standard deviation too.")
-@click.option(
-    "--detail",
-    type=click.FloatRange(0, 2),
-    default=1.0,
-    show_default=True,
-    help="0 smooth .. 1 as learnt .. 2 crisp.",
-)
+@_detail
 @click.option(
     "--reference",
     multiple=True,
@@ -61,11 +65,6 @@ def inpaint(
     mask: str | None,
     mask_suffix: str,
     blind: bool,
-    model: str | None,
-    out: str | None,
-    recursive: bool,
-    skip_existing: bool,
-    overwrite: bool,
     **options: Any,
 ) -> None:
     """Repair PHOTOS, files or folders (or - for standard input), where their masks are white.
@@ -75,6 +74,54 @@ def inpaint(
     """
     if blind == (mask is not None or bool(mask_suffix)):
         raise click.UsageError("give either --mask MASK (or --mask-suffix) or --blind")
+    _run(photos, mask, mask_suffix=mask_suffix, **options)
+
+
+@click.command()
+@click.argument("photos", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--sensitivity",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="0 repairs what is certainly damaged .. 1 all that may be.",
+)
+@click.option(
+    "--grow",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="PX",
+    help="Repair the pixels around the damage too.",
+)
+@_feather
+@click.option("--save-mask", is_flag=True, help="Write OUT_mask.png: white = was repaired.")
+@click.option("--preview", is_flag=True, help="Write OUT_preview.png: red = was repaired.")
+@_detail
+@_model
+@running.file_options
+def repair(photos: tuple[str, ...], **options: Any) -> None:
+    """Find the damage on old PHOTOS, files or folders, and repair it: no mask is needed.
+
+    Cracks, folds, scratches, dust, hairs, spots, stains and torn corners are looked for; fading and
+    yellowing stay as they are. A photo without damage comes back as it is. To repair other parts
+    than those found, change OUT_mask.png and give it to `inpaint --mask`.
+    """
+    _run(photos, None, **options)
+
+
+def _run(
+    photos: tuple[str, ...],
+    mask: str | None,
+    *,
+    model: str | None,
+    out: str | None,
+    recursive: bool,
+    skip_existing: bool,
+    overwrite: bool,
+    mask_suffix: str = "",
+    **options: Any,
+) -> None:
     telling = {name: options[name] for name in ("as_json", "quiet", "form")}
     jobs = running.plan(
         photos,

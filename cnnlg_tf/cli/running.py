@@ -108,7 +108,8 @@ def run(
                 click.echo(f"Error: {done.error}", err=True)
             elif not quiet and done.written:
                 names = ", ".join(str(path) for path in done.written)
-                click.echo(f"{names} ({done.seconds:.1f} s)")
+                found = "" if done.damage is None else f"found {done.damage}, "
+                click.echo(f"{names} ({found}{done.seconds:.1f} s)")
     if failed:
         raise CnnlgError(f"{failed} of {len(jobs)} photos were not repaired")
 
@@ -120,6 +121,7 @@ def _as_json(done: "Done") -> str:
             "mask": None if done.job.mask is None else str(done.job.mask),
             "output": str(done.job.output),
             "written": [str(path) for path in done.written],
+            "damaged": None if done.damage is None else done.damage.share,
             "seconds": round(done.seconds, 3),
             "error": None if done.error is None else str(done.error),
         }

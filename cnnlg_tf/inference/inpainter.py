@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnlg_tf.errors import ConfigError, ImageError
+from cnnlg_tf.inference import damage as damage_on_photos
+from cnnlg_tf.inference.damage import Damage, overlay
 from cnnlg_tf.inference.holes import blend_rim, grown, rim_weights
 from cnnlg_tf.inference.network import SMALLEST_SIDE, Conditions, Network, check_ability
 from cnnlg_tf.inference.painting import Cancelled, Progress, paint
-from cnnlg_tf.inference.windows import tile
 from cnnlg_tf.open import open_network
 from cnnlg_tf.photos import (
     Photo,
     as_mask,
     as_photo,
     check_mask_size,
+    copy_photo,
     from_unit,
     output_format,
     to_unit,
@@ -28,7 +31,7 @@ from cnnlg_tf.photos import (
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
-OVERLAP = 32  # pixels; context of a window when damage is looked for
+GROWTH = 1  # pixels around damage that are repaired with it, unless said otherwise: it ends softly
 LONGEST_NAME = 255  # bytes
 
 logger = logging.getLogger("cnnlg_tf")
@@ -45,12 +48,14 @@ class Repair:
         uncertainty: float32 [height, width], the standard deviation of each repaired pixel in units
             of the full range, 0 at known pixels.
         samples: further repairs of the same hole, as many as asked for.
+        damage: what blind repair found; None where a mask was given.
     """
 
     photo: np.ndarray
     mask: np.ndarray
     uncertainty: np.ndarray
     samples: tuple[np.ndarray, ...]
+    damage: Damage | None = None
 
 
 class Inpainter:
@@ -77,7 +82,8 @@ class Inpainter:
         samples: int = 0,
         seed: int = 0,
         temperature: float = 1.0,
-        grow: int = 0,
+        sensitivity: float = 0.5,
+        grow: int | None = None,
         feather: int = 0,
         progress: Progress | None = None,
         cancelled: Cancelled | None = None,
@@ -97,7 +103,9 @@ class Inpainter:
             samples: how many different repairs are drawn besides the expected one.
             seed: of the samples; the same seed gives the same samples.
             temperature: of the samples: 0 all as expected .. 1 as far apart as the model has learnt.
-            grow: pixels around the hole that count as missing too.
+            sensitivity: of blind repair: 0 repairs what is certainly damaged .. 1 all that may be.
+            grow: pixels around the hole that count as missing too; None: 0 around a mask, 1 around
+                damage that was found, for it ends softly.
             feather: pixels around the grown hole over which the repair fades into the photo: at a
                 distance of d pixels it counts 1 - d / (feather + 1). Known pixels that far change;
                 with 0 none does.
@@ -118,7 +126,7 @@ class Inpainter:
         hole = None if mask is None else as_mask(mask)
         if hole is not None:
             check_mask_size(hole, pixels)
-            hole = grown(hole, grow)
+            hole = grown(hole, grow or 0)
         _check_range(pixels, "photo", hole)
         references = reference if isinstance(reference, list | tuple) else [reference]
         expected = Conditions(detail, tuple(_as_reference(r) for r in references if r is not None))
@@ -128,8 +136,10 @@ class Inpainter:
         ]
         steps = [expected, *drawn]
         check_ability(self.network, frozenset().union(*(step.abilities for step in steps)))
+        found = None
         if hole is None:
-            hole = grown(self.find_damage(source), grow)
+            found = self.find_damage(source, sensitivity=sensitivity)
+            hole = grown(found.mask, GROWTH if grow is None else grow)
         if not hole.any():
             what = (
                 "no damage was found" if mask is None else "the mask has no missing (white) pixel"
@@ -153,26 +163,28 @@ class Inpainter:
                 uncertainty *= weights
             painted.append((filled, uncertainty))
         (repaired, spread), *others = painted
-        return Repair(repaired, changed, spread, tuple(sample for sample, _ in others))
+        return Repair(repaired, changed, spread, tuple(sample for sample, _ in others), found)
 
-    def find_damage(self, photo: Any) -> np.ndarray:
-        """Find what needs repair: bool [height, width], True = damaged; nothing under alpha 0 is.
+    def find_damage(self, photo: Any, *, sensitivity: float = 0.5) -> Damage:
+        """Find what needs repair; nothing under alpha 0 does.
+
+        Args:
+            photo: as `repair` takes it.
+            sensitivity: 0 takes what is certainly damaged .. 1 all that may be.
 
         Raises:
             ImageError: the photo has another shape, type or range than `repair` wants.
-            ConfigError: the network cannot find damage.
+            ConfigError: the network cannot find damage, or sensitivity is out of range.
         """
         check_ability(self.network, frozenset({"find_damage"}))
         source = as_photo(photo)
         pixels = source.pixels
         _check_size(pixels, "photo")
         _check_range(pixels, "photo", None)
-        damage = np.zeros(pixels.shape[:2], bool)
-        height, width = pixels.shape[:2]
-        for window in tile(height, width, self.network.widest, OVERLAP):
-            found = self.network.find_damage(to_unit(pixels[window.box.slices]))
-            damage[window.core.slices] = found[window.core.within(window.box).slices] > 0.5
-        return damage if source.known is None else damage & source.known
+        found = damage_on_photos.find_damage(
+            to_unit(pixels), self.network.find_damage, self.network.widest, sensitivity
+        )
+        return found if source.known is None else found.within(source.known)
 
     def repair_file(
         self,
@@ -181,17 +193,23 @@ class Inpainter:
         output: str | Path,
         *,
         uncertainty: bool = False,
+        save_mask: bool = False,
+        preview: bool = False,
         quality: int | None = None,
+        on_repair: Callable[[Repair], None] | None = None,
         **options: Any,
     ) -> list[Path]:
         """Repair a photo and write the result's file; arguments and further options are those of `repair`.
 
-        Beside OUT.png come OUT_sample1.png, ... and OUT_uncertainty.png (grey, 16 bit, white = a
-        standard deviation of the full range), when asked for. `output` is written last: where it
-        is, they are.
+        Beside OUT.png come OUT_sample1.png, ..., OUT_uncertainty.png (grey, 16 bit, white = a
+        standard deviation of the full range), OUT_mask.png (white = was repaired) and
+        OUT_preview.png (the photo, red where it was repaired), when asked for. `output` is written
+        last: where it is, they are. A photo without a hole is copied as it is, byte for byte, where
+        it was read from a file of the output's format and no quality is asked for.
 
         Args:
             quality: of a lossy file, 1 to 100; None: what `encode_photo` says.
+            on_repair: called with the repair before it is written.
 
         Returns:
             The files written, `output` first.
@@ -202,21 +220,34 @@ class Inpainter:
         output = Path(output)
         count = options.get("samples", 0)
         names = [output.with_stem(f"{output.stem}_sample{n}") for n in range(1, count + 1)]
-        if uncertainty:
-            names.append(output.with_name(f"{output.stem}_uncertainty.png"))
+        extras = {"uncertainty": uncertainty, "mask": save_mask, "preview": preview}
+        for extra in (extra for extra, wanted in extras.items() if wanted):
+            names.append(output.with_name(f"{output.stem}_{extra}.png"))
         for name in (output, *names):
             check_name(name)
-        output_format(output)
+        form = output_format(output)
         source = as_photo(photo)
         result = self.repair(source, mask, **options)
+        if on_repair is not None:
+            on_repair(result)
         pictures = [source.with_pixels(pixels) for pixels in result.samples]
         if uncertainty:
-            grey = from_unit(result.uncertainty, np.uint16)
-            pictures.append(Photo(np.repeat(grey[..., np.newaxis], 3, axis=-1), grey=True))
+            pictures.append(_grey(from_unit(result.uncertainty, np.uint16)))
+        if save_mask:
+            pictures.append(_grey(np.where(result.mask, np.uint8(255), np.uint8(0))))
+        if preview:
+            pictures.append(Photo(overlay(source.pixels, result.mask)))
         for name, picture in zip(names, pictures, strict=True):
             write_photo(name, picture, quality=quality)
-        write_photo(output, source.with_pixels(result.photo), quality=quality)
+        if source.file is not None and source.form == form and quality is None and not result.mask.any():
+            copy_photo(source.file, output)
+        else:
+            write_photo(output, source.with_pixels(result.photo), quality=quality)
         return [output, *names]
+
+
+def _grey(values: np.ndarray) -> Photo:
+    return Photo(np.repeat(values[..., np.newaxis], 3, axis=-1), grey=True)
 
 
 def check_name(path: Path) -> None:

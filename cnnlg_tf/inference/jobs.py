@@ -15,7 +15,8 @@ import numpy as np
 
 from cnnlg_tf.errors import CancelledError, CnnlgError, ConfigError, ImageError
 from cnnlg_tf.inference.files import STANDARD, Found, Masks, find_photos
-from cnnlg_tf.inference.inpainter import Inpainter, check_name
+from cnnlg_tf.inference.damage import Damage
+from cnnlg_tf.inference.inpainter import Inpainter, Repair, check_name
 from cnnlg_tf.photos import (
     WRITABLE,
     Format,
@@ -51,12 +52,15 @@ class Job:
 
 
 class Done(NamedTuple):
-    """What became of a job: the files written, `job.output` first, or the error; and how long it took."""
+    """What became of a job: the files written, `job.output` first, or the error; how long it took; and
+    what damage blind repair found.
+    """
 
     job: Job
     written: tuple[Path, ...]
     seconds: float
     error: CnnlgError | None
+    damage: Damage | None = None
 
 
 def plan_jobs(
@@ -136,6 +140,8 @@ def run_jobs(
     reference: Sequence[str | Path] = (),
     form: Format | None = None,
     uncertainty: bool = False,
+    save_mask: bool = False,
+    preview: bool = False,
     quality: int | None = None,
     cancelled: Callable[[], bool] | None = None,
     **options: Any,
@@ -148,7 +154,7 @@ def run_jobs(
         invert_mask: masks are white where pixels are known.
         reference: photos whose textures may be copied; read once.
         form: of what goes to standard output; None: the photo's own format, or PNG.
-        uncertainty, quality: as in `Inpainter.repair_file`.
+        uncertainty, save_mask, preview, quality: as in `Inpainter.repair_file`.
         cancelled: True ends the work; the job that it ends is the last one.
         options: further ones of `Inpainter.repair`.
 
@@ -157,11 +163,12 @@ def run_jobs(
 
     Raises:
         CnnlgError: the network cannot be opened, or a reference not be read.
-        ConfigError: samples or uncertainties for standard output.
+        ConfigError: further pictures, such as samples, for standard output.
     """
-    if (uncertainty or options.get("samples")) and any(job.output == STANDARD for job in jobs):
+    extras = {"uncertainty": uncertainty, "save_mask": save_mask, "preview": preview}
+    if (any(extras.values()) or options.get("samples")) and any(job.output == STANDARD for job in jobs):
         raise ConfigError(
-            "standard output takes one photo. Received: samples or an uncertainty too"
+            "standard output takes one photo. Received: samples or other pictures of the repair too"
         )
     references = [as_photo(photo, "reference") for photo in reference]
     yield from (Done(job, (), 0.0, job.error) for job in jobs if job.error is not None)
@@ -171,6 +178,7 @@ def run_jobs(
         start = time.perf_counter()
         written: tuple[Path, ...] = ()
         error: CnnlgError | None = None
+        results: list[Repair] = []
         try:
             photo = _read_photo(job.photo)
             hole = None
@@ -184,16 +192,17 @@ def run_jobs(
         try:
             arguments = {"reference": references, "cancelled": cancelled, **options}
             if job.output == STANDARD:
-                result = inpainter.repair(photo, hole, **arguments)
-                _to_standard_output(photo.with_pixels(result.photo), form, quality)
+                results.append(inpainter.repair(photo, hole, **arguments))
+                _to_standard_output(photo.with_pixels(results[0].photo), form, quality)
             else:
                 written = tuple(
                     inpainter.repair_file(
                         photo,
                         hole,
                         job.output,
-                        uncertainty=uncertainty,
                         quality=quality,
+                        on_repair=results.append,
+                        **extras,
                         **arguments,
                     )
                 )
@@ -206,7 +215,8 @@ def run_jobs(
                 f"Received: {type(failure).__name__}: {failure}"
             )
             error.__cause__ = failure
-        yield Done(job, written, time.perf_counter() - start, error)
+        damage = results[0].damage if results else None
+        yield Done(job, written, time.perf_counter() - start, error, damage)
         if isinstance(error, CancelledError):
             return
 

@@ -16,6 +16,7 @@ from cnnlg_tf.photos.encode import Format, encode_photo
 from cnnlg_tf.photos.files import (
     READABLE_SUFFIXES,
     WRITABLE,
+    copy_photo,
     is_photo_name,
     output_format,
     read_mask,
@@ -35,6 +36,7 @@ __all__ = [
     "as_mask",
     "as_photo",
     "check_mask_size",
+    "copy_photo",
     "decode_mask",
     "decode_photo",
     "encode_photo",

@@ -1,6 +1,7 @@
 """Photos and masks as files: what they are called, and reading and writing them whole."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def read_photo(path: str | Path) -> Photo:
     photo = decode_photo(_read_bytes(Path(path), "photo", ImageError), str(path))
     if photo.notes:
         logger.warning("photo %s %s", path, "; it ".join(photo.notes))
-    return photo
+    return replace(photo, file=Path(path))
 
 
 def read_mask(path: str | Path) -> np.ndarray:
@@ -88,7 +89,20 @@ def write_photo(path: str | Path, photo: Photo, *, quality: int | None = None) -
             cannot be written.
     """
     path = Path(path)
-    data = encode_photo(photo, output_format(path), quality=quality, name=str(path))
+    _write_bytes(path, encode_photo(photo, output_format(path), quality=quality, name=str(path)))
+
+
+def copy_photo(source: str | Path, path: str | Path) -> None:
+    """Write a photo's file anew as it is, byte for byte.
+
+    Raises:
+        ImageError: the source cannot be read, or the copy not be written.
+    """
+    data = _read_bytes(Path(source), "photo", ImageError)
+    _write_bytes(Path(path), data)
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
     try:
         with atomic_path(path) as temporary:
             temporary.write_bytes(data)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -78,6 +79,7 @@ class Photo:
         grey: the file had one channel; the output gets one as well.
         metadata: profile, EXIF and the like.
         name: what messages call the photo.
+        file: where it was read, if it was a file.
         form: its file's format, as in WRITABLE or another that Pillow names; "" for an array.
         bits: of a channel, in its file.
         jpeg: how it was coded, if it comes from a JPEG file.
@@ -89,6 +91,7 @@ class Photo:
     grey: bool = False
     metadata: Metadata = field(default_factory=Metadata)
     name: str = "photo"
+    file: Path | None = None
     form: str = ""
     bits: int = 8
     jpeg: JpegCoding | None = None

@@ -1,0 +1,110 @@
+"""Find damage on photos of any size: window by window, at the photo's own resolution and at coarser ones, fused.
+
+A scratch is a pixel wide in a small photo and ten in a fine scan, so each octave of a large photo is looked at. A pixel
+is as likely damaged as the most certain of them says. Needs no TensorFlow.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cnnlg_tf.errors import ConfigError
+from cnnlg_tf.inference.windows import tile
+from cnnlg_tf.photos import from_unit, to_unit
+
+OVERLAP = 64  # pixels; context of a window
+COARSEST = 320  # pixels; no octave's longer side is less
+STEEPNESS = 4.0  # logits between sensitivity 0.5, where 0.5 is the threshold, and 0 or 1
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What was found.
+
+    Attributes:
+        probability: float32 [height, width], of each pixel being damaged.
+        mask: bool [height, width], True = taken as damaged.
+    """
+
+    probability: np.ndarray
+    mask: np.ndarray
+
+    def within(self, known: np.ndarray) -> "Damage":
+        """The same, but nothing found where `known`, bool [height, width], is False."""
+        return Damage(np.where(known, self.probability, np.float32(0)), self.mask & known)
+
+    @property
+    def share(self) -> float:
+        """Which part of the photo is taken as damaged, 0 to 1."""
+        return float(self.mask.mean())
+
+    def __str__(self) -> str:
+        percent = 100.0 * self.share
+        if percent == 0:
+            return "no damage"
+        return f"{percent:.1f} % damaged" if percent >= 0.1 else f"{percent:.1g} % damaged"
+
+
+def find_damage(
+    image: np.ndarray,
+    look: Callable[[np.ndarray], np.ndarray],
+    widest: int,
+    sensitivity: float = 0.5,
+) -> Damage:
+    """Find damage on a photo.
+
+    Args:
+        image: float32 [height, width, 3] in [0, 1].
+        look: image float32 [h, w, 3] in [0, 1] -> probability float32 [h, w], sides up to `widest`.
+        widest: pixels.
+        sensitivity: 0 takes what is certain, 1 all that is suspicious.
+
+    Raises:
+        ConfigError: sensitivity is out of range.
+    """
+    limit = threshold(sensitivity)
+    height, width = image.shape[:2]
+    probability = np.zeros((height, width), np.float32)
+    for octave in _octaves(image):
+        seen = _look(octave, look, widest)
+        if seen.shape != probability.shape:
+            seen = cv2.resize(seen, (width, height), interpolation=cv2.INTER_LINEAR)
+        np.maximum(probability, seen, out=probability)
+    return Damage(probability, probability > limit)
+
+
+def threshold(sensitivity: float) -> float:
+    """The probability from which a pixel is taken as damaged; raises ConfigError outside 0 to 1."""
+    if not 0.0 <= sensitivity <= 1.0:
+        raise ConfigError(f"sensitivity must be from 0 to 1. Received: {sensitivity}")
+    return 1.0 / (1.0 + math.exp(-STEEPNESS * (1.0 - 2.0 * sensitivity)))
+
+
+def overlay(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The photo, pale and red where `mask` is True: uint8 [height, width, 3]."""
+    image = to_unit(pixels)
+    grey = image.mean(axis=-1, keepdims=True)
+    red = 0.35 * grey + 0.65 * np.array([1.0, 0.0, 0.1], np.float32)
+    shown: np.ndarray = from_unit(np.where(mask[..., np.newaxis], red, image), np.dtype(np.uint8))
+    return shown
+
+
+def _octaves(image: np.ndarray) -> Iterator[np.ndarray]:
+    """The image, then at 1/2, 1/4, ... of its size."""
+    yield image
+    while max(image.shape[:2]) // 2 >= COARSEST and min(image.shape[:2]) // 2 >= 16:
+        size = (image.shape[1] // 2, image.shape[0] // 2)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        yield image
+
+
+def _look(image: np.ndarray, look: Callable[[np.ndarray], np.ndarray], widest: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    seen = np.zeros((height, width), np.float32)
+    for window in tile(height, width, widest, min(OVERLAP, widest // 4)):
+        inner = window.core.within(window.box).slices
+        seen[window.core.slices] = look(np.ascontiguousarray(image[window.box.slices]))[inner]
+    return seen

@@ -1,0 +1,132 @@
+"""Finding damage: windows and octaves of a photo, fused; sensitivity; what blind repair does with it."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnlg_tf.errors import ConfigError
+from cnnlg_tf.inference.damage import Damage, find_damage, overlay, threshold
+from cnnlg_tf.inference.holes import grown
+from cnnlg_tf.inference.inpainter import Inpainter
+
+
+def white(image: np.ndarray) -> np.ndarray:
+    """What a stand-in takes for damage: white, however small the photo is shown."""
+    return (image.min(-1) > 0.99).astype(np.float32)
+
+
+def test_windows_join_without_a_seam_and_are_as_wide_as_allowed() -> None:
+    image = np.random.default_rng(0).random((300, 210, 3), np.float32)
+    seen: list[tuple[int, ...]] = []
+
+    def look(window: np.ndarray) -> np.ndarray:
+        seen.append(window.shape)
+        return window[..., 0]
+
+    found = find_damage(image, look, widest=192)
+    np.testing.assert_array_equal(found.probability, image[..., 0])
+    assert len(seen) > 3 and max(max(shape) for shape in seen) == 192
+
+
+def test_thick_damage_of_a_fine_scan_is_found_at_a_coarser_octave() -> None:
+    """The stand-in knows white spots of up to 20 px; one of 60 px is no wider at 1/4 of the size."""
+
+    def small_spots(image: np.ndarray) -> np.ndarray:
+        spots = white(image)
+        core = cv2.erode(spots, np.ones((21, 21)))
+        return np.where(cv2.dilate(core, np.ones((61, 61))) > 0, 0, spots)
+
+    image = np.full((1300, 900, 3), 0.4, np.float32)
+    image[200:260, 300:360] = 1.0
+    image[700:708, 500:508] = 1.0
+    truth = image[..., 0] > 0.9
+    found = find_damage(image, small_spots, widest=512)
+    assert 0.9 < (found.mask & truth).sum() / truth.sum() <= 1
+    assert (found.mask & ~truth).sum() < 0.1 * truth.sum()
+    assert not find_damage(image[:350], lambda x: 0 * x[..., 0], widest=512).mask.any()
+
+
+def test_sensitivity_moves_the_threshold_and_a_half_is_a_half() -> None:
+    assert threshold(0.5) == 0.5
+    limits = [threshold(s) for s in np.linspace(0, 1, 11)]
+    assert np.all(np.diff(limits) < 0) and 0 < limits[-1] < 0.05 and 0.95 < limits[0] < 1
+    image = np.linspace(0, 1, 64 * 64 * 3, dtype=np.float32).reshape(64, 64, 3)
+    shares = [find_damage(image, lambda x: x[..., 0], 64, s).share for s in (0.2, 0.5, 0.8)]
+    assert shares == sorted(shares) and shares[1] == pytest.approx(0.5, abs=0.01)
+    for wrong in (-0.1, 1.1, math.nan):
+        with pytest.raises(ConfigError, match="sensitivity must be from 0 to 1. Received: "):
+            threshold(wrong)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_the_overlay_is_red_where_the_mask_is(kind: Any) -> None:
+    most = 1 if kind is np.float32 else np.iinfo(kind).max
+    photo = np.full((6, 6, 3), most, kind)
+    mask = np.eye(6, dtype=bool)
+    shown = overlay(photo, mask)
+    assert shown.dtype == np.uint8 and np.all(shown[~mask] == 255)
+    assert np.all(shown[mask][:, 0] == 255) and np.all(shown[mask][:, 1] < 120)
+
+
+def test_what_is_found_ends_where_nothing_is_known() -> None:
+    found = Damage(np.full((4, 4), 0.9, np.float32), np.ones((4, 4), bool))
+    inside = found.within(np.eye(4, dtype=bool))
+    assert np.array_equal(inside.mask, np.eye(4, dtype=bool)) and inside.share == 0.25
+    assert inside.probability[0, 1] == 0 and inside.probability[0, 0] == np.float32(0.9)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "text"),
+    [(0, "no damage"), (2, "0.02 % damaged"), (230, "2.3 % damaged"), (10000, "100.0 % damaged")],
+)
+def test_what_was_found_is_told_in_percent(pixels: int, text: str) -> None:
+    mask = (np.arange(10000) < pixels).reshape(100, 100)
+    assert str(Damage(mask.astype(np.float32), mask)) == text
+
+
+def test_a_photo_without_damage_is_copied_byte_for_byte(mean_fill: Any, tmp_path: Path) -> None:
+    photo = np.random.default_rng(0).integers(0, 200, (40, 50, 3)).astype(np.uint8)
+    Image.fromarray(photo).save(tmp_path / "old.jpg", quality=70)
+    inpainter, told = Inpainter(mean_fill), []
+    inpainter.repair_file(tmp_path / "old.jpg", None, tmp_path / "new.jpg", on_repair=told.append)
+    assert (tmp_path / "new.jpg").read_bytes() == (tmp_path / "old.jpg").read_bytes()
+    assert str(told[0].damage) == "no damage"
+    inpainter.repair_file(tmp_path / "old.jpg", None, tmp_path / "new.png")
+    with Image.open(tmp_path / "new.png") as new, Image.open(tmp_path / "old.jpg") as old:
+        assert new.format == "PNG" and np.array_equal(np.asarray(new), np.asarray(old))
+
+
+def test_blind_repair_grows_what_it_found_and_tells_both(mean_fill: Any) -> None:
+    photo = np.full((60, 80, 3), 100, np.uint8)
+    photo[20:24, 10:70] = 255
+    truth = (photo == 255).all(-1)
+    result = Inpainter(mean_fill).repair(photo, grow=3)
+    assert np.array_equal(result.damage.mask, truth) and np.array_equal(
+        result.mask, grown(truth, 3)
+    )
+    assert np.all(result.photo == 100)
+    assert Inpainter(mean_fill).repair(photo, truth).damage is None
+    assert np.array_equal(Inpainter(mean_fill).repair(photo, grow=0).mask, truth)
+    assert np.array_equal(Inpainter(mean_fill).repair(photo).mask, grown(truth, 1))
+    with pytest.raises(ConfigError, match="grow must be 0 pixels or more. Received: -1"):
+        Inpainter(mean_fill).repair(photo, grow=-1)
+
+
+def test_mask_and_preview_are_written_beside_the_repair(mean_fill: Any, tmp_path: Path) -> None:
+    photo = np.full((60, 80, 3), 100, np.uint8)
+    photo[20:24, 10:70] = 255
+    Image.fromarray(photo).save(tmp_path / "old.png")
+    written = Inpainter(mean_fill).repair_file(
+        tmp_path / "old.png", None, tmp_path / "new.webp", grow=0, save_mask=True, preview=True
+    )
+    assert [path.name for path in written] == ["new.webp", "new_mask.png", "new_preview.png"]
+    truth = (photo == 255).all(-1)
+    with Image.open(written[1]) as mask, Image.open(written[2]) as preview:
+        assert mask.mode == "L" and np.array_equal(np.asarray(mask), 255 * truth.astype(np.uint8))
+        assert np.array_equal(np.asarray(preview)[~truth], photo[~truth])
+        assert np.all(np.asarray(preview)[truth][:, 0] > 200)
