@@ -53,9 +53,10 @@ class DamageFinderConfig(Section):
 
 
 class MaskRefinerConfig(Section):
-    kind: Literal["crf", "maxent"] = "crf"
+    kind: Literal["none", "crf", "maxent"] = "crf"
     iterations: int = Field(5, ge=1)
     radius: int = Field(3, ge=1)
+    strength: float = Field(2.0, ge=0)
 
 
 class ModelConfig(Section):
@@ -83,12 +84,16 @@ class SyntheticConfig(Section):
 
 
 class MaskConfig(Section):
-    """Relative frequency of each kind of mask; `damage_root` holds alpha stamps (white or opaque = damage)."""
+    """Relative frequency of each kind of mask; `damage_root` holds alpha stamps (white or opaque = damage).
+
+    Stamps whose names end in a number of `damage_below` or more are left out: they are kept for measuring.
+    """
 
     kinds: dict[MaskKind, float] = Field(
         default={"thin": 1.0, "medium": 1.0, "wide": 1.0, "box": 1.0, "border": 0.2}
     )
     damage_root: Path | None = None
+    damage_below: int | None = Field(None, ge=1)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -131,6 +136,7 @@ class LossConfig(Section):
     coarse_l1: float = Field(0.5, ge=0)
     gradient: float = Field(0.5, ge=0)
     missing: float = Field(1.0, ge=0)
+    overlap: float = Field(0.5, ge=0)
     perceptual: float = Field(0.0, ge=0)
     unit_perceptual: float = Field(0.0, ge=0)
     style: float = Field(0.0, ge=0)

@@ -7,7 +7,6 @@ generator it is given: the same state gives the same mask on any thread.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import get_args
 
 import cv2
@@ -15,14 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnlg_tf.config import MaskConfig, MaskKind
-from cnnlg_tf.errors import DataError, MaskError
+from cnnlg_tf.data.stamps import Stamps
+from cnnlg_tf.errors import MaskError
 
 Mask = npt.NDArray[np.uint8]
 
-_STAMP_ENDINGS = {".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"}
-_STAMP_SIDE = (
-    512  # Larger stamps are shrunk to this; as packed bits a stamp then takes 32 KiB at most.
-)
 _STAMP_THRESHOLD = 64  # Of 255. Damage this faint is hardly visible.
 
 
@@ -44,67 +40,6 @@ _BRUSHES: dict[str, _Brush] = {
 }
 
 
-class StampFolder:
-    """Alpha stamps of real damage (dust, hair, stains), read when first drawn, kept as packed bits.
-
-    A stamp's damage is its alpha channel where that varies (opaque = damage), its brightness
-    otherwise (white = damage).
-
-    Raises:
-        DataError: the folder does not exist or holds no image.
-    """
-
-    def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
-        if not self.root.is_dir():
-            raise DataError(f"damage_root must be a folder of stamp images. Received: {self.root}")
-        self._paths = sorted(p for p in self.root.rglob("*") if p.suffix.lower() in _STAMP_ENDINGS)
-        if not self._paths:
-            raise DataError(
-                f"damage_root {self.root} holds no stamp image (png, webp, tif, jpg, bmp)"
-            )
-        self._packed: dict[int, tuple[Mask, tuple[int, int]] | None] = {}
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def get(self, index: int) -> Mask:
-        """Stamp `index` as uint8 [height, width], 1 = damage; a useless one gives its successor.
-
-        Raises:
-            DataError: no stamp of the folder shows any damage.
-        """
-        for offset in range(len(self._paths)):
-            at = (index + offset) % len(self._paths)
-            if at not in self._packed:
-                self._packed[at] = self._read(self._paths[at])
-            entry = self._packed[at]
-            if entry is not None:
-                bits, (height, width) = entry
-                return np.unpackbits(bits, count=height * width).reshape(height, width)
-        raise DataError(f"damage_root {self.root}: none of its {len(self)} images shows any damage")
-
-    @staticmethod
-    def _read(path: Path) -> tuple[Mask, tuple[int, int]] | None:
-        encoded = np.fromfile(path, np.uint8)
-        pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
-        if pixels is None:
-            return None
-        if pixels.dtype == np.uint16:
-            pixels = (pixels >> 8).astype(np.uint8)
-        if pixels.ndim == 3:
-            alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
-            if alpha is not None and alpha.min() < alpha.max():
-                pixels = alpha
-            else:
-                pixels = cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2GRAY)
-        scale = _STAMP_SIDE / max(pixels.shape)
-        if scale < 1:
-            pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        damage = np.asarray(pixels) > _STAMP_THRESHOLD
-        return (np.packbits(damage), damage.shape) if damage.any() else None
-
-
 class MaskSampler:
     """Draws masks with the relative frequencies of `config.kinds`.
 
@@ -115,8 +50,9 @@ class MaskSampler:
     def __init__(self, config: MaskConfig) -> None:
         self._kinds: list[MaskKind] = [kind for kind, share in config.kinds.items() if share > 0]
         self._edges = np.cumsum([config.kinds[kind] for kind in self._kinds])
-        needs_stamps = "stamp" in self._kinds and config.damage_root is not None
-        self._stamps = StampFolder(config.damage_root) if needs_stamps else None  # type: ignore[arg-type]
+        needs_stamps = "stamp" in self._kinds
+        root, below = config.damage_root, config.damage_below
+        self._stamps = None if root is None or not needs_stamps else Stamps(root, below)
 
     def draw(self, height: int, width: int, rng: np.random.Generator) -> tuple[Mask, MaskKind]:
         """A mask uint8 [height, width], 1 = missing, and its kind."""
@@ -130,7 +66,7 @@ def draw_mask(
     height: int,
     width: int,
     rng: np.random.Generator,
-    stamps: StampFolder | None = None,
+    stamps: Stamps | None = None,
 ) -> Mask:
     """A mask uint8 [height, width], 1 = missing, with at least one missing and one known pixel.
 
@@ -149,7 +85,7 @@ def draw_mask(
         raise MaskError(f"a mask needs at least 2 x 2 pixels. Received: {height} x {width}")
     if kind == "stamp":
         if stamps is None:
-            raise MaskError("mask kind 'stamp' needs stamps, a StampFolder. Received: None")
+            raise MaskError("mask kind 'stamp' needs stamps, data.stamps.Stamps. Received: None")
         mask = _stamps(height, width, rng, stamps)
     elif kind in _BRUSHES:
         mask = _strokes(height, width, rng, _BRUSHES[kind])
@@ -202,11 +138,11 @@ def _border(height: int, width: int, rng: np.random.Generator) -> Mask:
     return mask
 
 
-def _stamps(height: int, width: int, rng: np.random.Generator, stamps: StampFolder) -> Mask:
+def _stamps(height: int, width: int, rng: np.random.Generator, stamps: Stamps) -> Mask:
     """One to four pieces of stamps, each cut, turned, mirrored and scaled to span the image."""
     mask = np.zeros((height, width), np.uint8)
     for _ in range(rng.integers(1, 5)):
-        stamp = stamps.get(int(rng.integers(len(stamps))))
+        stamp = (stamps.get(int(rng.integers(len(stamps)))) > _STAMP_THRESHOLD).astype(np.uint8)
         # `zoom` is stamp pixels per mask pixel; the piece shows 0.4 to 1 of the stamp's side.
         zoom = rng.uniform(0.4, 1.0) * max(stamp.shape) / max(height, width)
         if zoom >= 1.5:  # Widen hairlines so that shrinking does not break them.

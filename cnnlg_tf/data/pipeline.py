@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnlg_tf.config import DataConfig, MaskConfig
-from cnnlg_tf.data.damage import paint_damage
+from cnnlg_tf.data.damage import PrintMaker
 from cnnlg_tf.data.masks import MaskSampler
 from cnnlg_tf.data.photos import PhotoFolder
 from cnnlg_tf.data.source import CachedSource, ImageSource, Pixels
+from cnnlg_tf.data.stamps import Stamps
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -29,8 +30,10 @@ class Batch(TypedDict):
     """One training batch; b images of side c."""
 
     image: npt.NDArray[np.uint8]  # [b, c, c, 3]
-    mask: npt.NDArray[np.uint8]  # [b, c, c, 1], 1 = missing
-    damaged: NotRequired[npt.NDArray[np.uint8]]  # [b, c, c, 3], with visible damage in the hole
+    mask: npt.NDArray[
+        np.uint8
+    ]  # [b, c, c, 1], 1 = missing; beside `damaged` also 2 = does not count
+    damaged: NotRequired[npt.NDArray[np.uint8]]  # [b, c, c, 3], a print that shows damage
 
 
 class TrainingData:
@@ -47,7 +50,7 @@ class TrainingData:
         batch_size: crops a batch.
         seed: any integer.
         source: images to use in place of those `data` names, such as one already opened and cached.
-        damage: whether batches have `damaged`.
+        damage: whether batches show damaged prints (`damaged`), with their own masks, in place of holes.
 
     Raises:
         DataError: the folder of photos or of stamps does not exist or is empty.
@@ -67,9 +70,9 @@ class TrainingData:
         self.crop = crop
         self.batch_size = batch_size
         self._config = data
-        self._masks = MaskSampler(masks)
         self._seed = seed % 2**32
-        self._damage = damage
+        self._masks = None if damage else MaskSampler(masks)
+        self._prints = _open_prints(masks) if damage else None
         self._orders: dict[int, npt.NDArray[np.int64]] = {}
         self._lock = threading.Lock()
 
@@ -84,17 +87,19 @@ class TrainingData:
             image=np.empty((size, crop, crop, 3), np.uint8),
             mask=np.empty((size, crop, crop, 1), np.uint8),
         )
-        if self._damage:
+        if self._prints is not None:
             batch["damaged"] = np.empty((size, crop, crop, 3), np.uint8)
         for i in range(size):
             rng = np.random.default_rng([self._seed, step, i, _SAMPLES])
             image = self._crop(self._index(step * size + i), rng)
-            mask, _ = self._masks.draw(crop, crop, rng)
+            if self._prints is not None:
+                shown = self._prints.crop(image, rng)
+                image, mask = shown.whole, shown.mask
+                batch["damaged"][i] = shown.damaged
+            elif self._masks is not None:
+                mask, _ = self._masks.draw(crop, crop, rng)
             batch["image"][i] = image
             batch["mask"][i, ..., 0] = mask
-            if self._damage:
-                other = batch["image"][i - 1] if i else image[::-1, ::-1]
-                batch["damaged"][i] = paint_damage(image, mask, other, rng)
         return batch
 
     def iterate(self, start_step: int, stop_step: int | None = None) -> "Prefetcher":
@@ -110,7 +115,7 @@ class TrainingData:
             "image": tf.TensorSpec((size, crop, crop, 3), tf.uint8),
             "mask": tf.TensorSpec((size, crop, crop, 1), tf.uint8),
         }
-        if self._damage:
+        if self._prints is not None:
             signature["damaged"] = signature["image"]
         return tf.data.Dataset.from_generator(lambda: batches, output_signature=signature).prefetch(
             2
@@ -190,6 +195,12 @@ class Prefetcher:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _open_prints(masks: MaskConfig) -> PrintMaker:
+    """Damaged prints, with stamps where `masks` names a folder of them."""
+    root = masks.damage_root
+    return PrintMaker(None if root is None else Stamps(root, masks.damage_below))
 
 
 def open_source(data: DataConfig) -> CachedSource:

@@ -148,6 +148,8 @@ class TrainableCNNLG(CNNLG):
             raise TrainingError("a phase of kind damage needs the damage finder")
         logits = tf.cast(self.damage_finder(batch.damaged), tf.float32)
         terms = {"missing": losses.missing_cross_entropy(logits, batch.mask)}
+        if phase.losses.overlap > 0:
+            terms["overlap"] = losses.overlap_loss(logits, batch.mask)
         return self._total(terms, phase, batch.damaged)
 
     def _prediction(self, batch: Batch, phase: PhaseConfig, training: bool) -> Forward:

@@ -6,26 +6,11 @@ import numpy as np
 import pytest
 
 from cnnlg_tf.config import MaskConfig, MaskKind
-from cnnlg_tf.data.masks import MaskSampler, StampFolder, draw_mask
-from cnnlg_tf.errors import DataError, MaskError
+from cnnlg_tf.data.masks import MaskSampler, draw_mask
+from cnnlg_tf.data.stamps import Stamps
+from cnnlg_tf.errors import MaskError
 
 KINDS = get_args(MaskKind)
-
-
-@pytest.fixture
-def stamp_root(tmp_path: Path) -> Path:
-    """A grey stamp, an alpha stamp, a blank one and a file that is no image."""
-    root = tmp_path / "stamps"
-    root.mkdir()
-    grey = np.zeros((60, 60), np.uint8)
-    cv2.line(grey, (5, 5), (50, 40), 255, 2)
-    alpha = np.zeros((60, 60, 4), np.uint8)
-    cv2.circle(alpha, (30, 30), 12, (10, 10, 10, 255), -1)
-    cv2.imwrite(str(root / "a.png"), grey)
-    cv2.imwrite(str(root / "b.png"), alpha)
-    cv2.imwrite(str(root / "c.png"), np.zeros((60, 60), np.uint8))
-    (root / "d.png").write_bytes(b"no image")
-    return root
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -33,7 +18,7 @@ def stamp_root(tmp_path: Path) -> Path:
 def test_a_mask_is_binary_and_neither_empty_nor_complete(
     kind: MaskKind, size: tuple[int, int], stamp_root: Path
 ) -> None:
-    stamps = StampFolder(stamp_root)
+    stamps = Stamps(stamp_root)
     for seed in range(25):
         mask = draw_mask(kind, *size, np.random.default_rng(seed), stamps)
         assert mask.shape == size and mask.dtype == np.uint8
@@ -43,7 +28,7 @@ def test_a_mask_is_binary_and_neither_empty_nor_complete(
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_generator_state_draws_the_same_mask(kind: MaskKind, stamp_root: Path) -> None:
     first, again, other = (
-        draw_mask(kind, 64, 64, np.random.default_rng(seed), StampFolder(stamp_root))
+        draw_mask(kind, 64, 64, np.random.default_rng(seed), Stamps(stamp_root))
         for seed in (3, 3, 4)
     )
     assert np.array_equal(first, again)
@@ -85,37 +70,6 @@ def test_a_border_leaves_the_middle_known() -> None:
 
 def _edges(mask: np.ndarray) -> list[np.ndarray]:
     return [mask[0], mask[:, 0], mask[-1], mask[:, -1]]
-
-
-def test_stamps_read_brightness_or_alpha(stamp_root: Path) -> None:
-    stamps = StampFolder(stamp_root)
-    assert stamps.get(0)[5, 5] == 1 and stamps.get(0)[50, 5] == 0
-    assert stamps.get(1)[30, 30] == 1 and stamps.get(1)[5, 5] == 0
-
-
-def test_useless_stamps_give_their_successor(stamp_root: Path) -> None:
-    stamps = StampFolder(stamp_root)
-    assert len(stamps) == 4
-    assert np.array_equal(stamps.get(2), stamps.get(0))
-    assert np.array_equal(stamps.get(3), stamps.get(0))
-
-
-def test_large_and_16_bit_stamps_are_reduced(tmp_path: Path) -> None:
-    stamp = np.zeros((1024, 700), np.uint16)
-    stamp[100:900, 100:600] = 65535
-    cv2.imwrite(str(tmp_path / "a.png"), stamp)
-    small = StampFolder(tmp_path).get(0)
-    assert small.shape == (512, 350) and 0.5 < small.mean() < 0.6
-
-
-def test_a_folder_without_stamps_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no stamp image"):
-        StampFolder(tmp_path)
-    with pytest.raises(DataError, match="must be a folder of stamp images. Received: .*missing"):
-        MaskSampler(MaskConfig(kinds={"stamp": 1.0}, damage_root=tmp_path / "missing"))
-    (tmp_path / "a.png").write_bytes(b"")
-    with pytest.raises(DataError, match="none of its 1 images shows any damage"):
-        StampFolder(tmp_path).get(0)
 
 
 def test_wrong_arguments_are_named() -> None:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from cnnlg_tf.config import MaskRefinerConfig
-from cnnlg_tf.models.mask_refiner import MaskRefiner, window_offsets
+from cnnlg_tf.models.mask_refiner import MaskRefiner, look_around, window_offsets
 
 SIZE = 40
 
@@ -64,9 +64,17 @@ def test_dual_ascent_brings_the_expected_statistics_closer() -> None:
     assert many < some < first
 
 
-def test_offsets_are_half_of_the_window() -> None:
-    offsets = window_offsets(1)
-    assert len(offsets) == 4
-    assert {*offsets, *((-y, -x) for y, x in offsets)} == {
-        (y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)
-    } - {(0, 0)}
+def test_looking_around_finds_each_neighbour_in_the_order_of_the_offsets() -> None:
+    image = np.arange(2 * 5 * 6, dtype=np.float32).reshape(1, 5, 6, 2)
+    around = look_around(tf.constant(image), 2).numpy().reshape(1, 5, 6, 2, 24)
+    padded = np.pad(image[0], ((2, 2), (2, 2), (0, 0)))
+    for at, (y, x) in enumerate(window_offsets(2)):
+        expected = padded[2 + y : 7 + y, 2 + x : 8 + x]
+        np.testing.assert_array_equal(around[0, ..., at], expected)
+
+
+def test_none_is_the_evidence_itself_and_strength_0_makes_a_crf_of_no_effect() -> None:
+    image, _, logits = make_case()
+    expected = 1 / (1 + np.exp(-logits))
+    for config in (MaskRefinerConfig(kind="none"), MaskRefinerConfig(kind="crf", strength=0.0)):
+        np.testing.assert_allclose(MaskRefiner(config)(image, logits), expected, atol=1e-6)
