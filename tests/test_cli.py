@@ -1,5 +1,6 @@
 """The command itself: start-up, messages, exit codes."""
 
+import json
 import os
 import subprocess
 import sys

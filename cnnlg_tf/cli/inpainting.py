@@ -6,7 +6,6 @@ import click
 
 from cnnlg_tf.cli import running
 
-
 _model = click.option(
     "--model",
     type=click.Path(),

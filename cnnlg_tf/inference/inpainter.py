@@ -239,7 +239,12 @@ class Inpainter:
             pictures.append(Photo(overlay(source.pixels, result.mask)))
         for name, picture in zip(names, pictures, strict=True):
             write_photo(name, picture, quality=quality)
-        if source.file is not None and source.form == form and quality is None and not result.mask.any():
+        if (
+            source.file is not None
+            and source.form == form
+            and quality is None
+            and not result.mask.any()
+        ):
             copy_photo(source.file, output)
         else:
             write_photo(output, source.with_pixels(result.photo), quality=quality)

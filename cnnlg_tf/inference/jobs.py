@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnlg_tf.errors import CancelledError, CnnlgError, ConfigError, ImageError
-from cnnlg_tf.inference.files import STANDARD, Found, Masks, find_photos
 from cnnlg_tf.inference.damage import Damage
+from cnnlg_tf.inference.files import STANDARD, Found, Masks, find_photos
 from cnnlg_tf.inference.inpainter import Inpainter, Repair, check_name
 from cnnlg_tf.photos import (
     WRITABLE,
@@ -166,7 +166,9 @@ def run_jobs(
         ConfigError: further pictures, such as samples, for standard output.
     """
     extras = {"uncertainty": uncertainty, "save_mask": save_mask, "preview": preview}
-    if (any(extras.values()) or options.get("samples")) and any(job.output == STANDARD for job in jobs):
+    if (any(extras.values()) or options.get("samples")) and any(
+        job.output == STANDARD for job in jobs
+    ):
         raise ConfigError(
             "standard output takes one photo. Received: samples or other pictures of the repair too"
         )

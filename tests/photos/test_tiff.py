@@ -131,7 +131,9 @@ def test_premultiplied_alpha_is_divided_out(kind: Any) -> None:
     ratio = white / np.maximum(alpha.astype(np.float64), 1e-9)[..., None]
     expected = np.where(alpha[..., None] > 0, colour * ratio, 0)
     assert np.array_equal(photo.alpha, alpha)
-    assert np.abs(photo.pixels - np.minimum(expected, white)).max() <= (1e-6 if white == 1 else 0.50001)
+    assert np.abs(photo.pixels - np.minimum(expected, white)).max() <= (
+        1e-6 if white == 1 else 0.50001
+    )
 
 
 def test_colours_over_their_alpha_are_clipped() -> None:
