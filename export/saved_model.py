@@ -10,8 +10,7 @@ import numpy as np
 from cnnlg_tf.errors import ArtefactError, ExportError
 from cnnlg_tf.export import parity
 from cnnlg_tf.export.formats import FORMATS
-from cnnlg_tf.export.signatures import DEFAULT, available
-from cnnlg_tf.export.signatures import serving_functions as checked_functions
+from cnnlg_tf.export.signatures import DEFAULT, available, serving_functions
 from cnnlg_tf.export.source import Source
 from cnnlg_tf.export.warmup import write_warmup
 from cnnlg_tf.export.writing import prove, writing
@@ -65,7 +64,7 @@ def export_saved_model(
         module = tf.Module(name="cnnlg")
         functions = {
             name: function.get_concrete_function()
-            for name, function in checked_functions(model).items()
+            for name, function in serving_functions(model, checked=True).items()
         }
         module.weights = _weights_of(functions)
         tf.saved_model.save(module, str(folder), signatures=functions)

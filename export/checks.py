@@ -1,0 +1,134 @@
+"""Checks that a SavedModel makes itself, before anything else is computed.
+
+TensorFlow Serving compares a request with its signature by names and types, not by ranks and sizes. A mask without its
+channel axis then reaches an operation that aborts the process, and every other request with it. With these checks the
+one request gets INVALID_ARGUMENT.
+"""
+
+from typing import Any
+
+from cnnlg_tf.export.signatures import SIGNATURES, Tensor
+
+TOLERANCE = 1e-3
+"""How far beyond [0, 1] rounding may bring a value."""
+
+
+def checked_arguments(signature: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a signature, as tensors that are not computed unless all checks hold."""
+    import tensorflow as tf
+
+    declared = SIGNATURES[signature].inputs
+    loose = {name: _forget_shape(value) for name, value in arguments.items()}
+    ranks = [_check_rank(name, loose[name], tensor) for name, tensor in declared.items()]
+    with tf.control_dependencies(ranks):
+        shapes = {name: tf.shape(value) for name, value in loose.items()}
+    expected = _expected_shapes(shapes, declared)
+    sizes = [check for name in declared for check in _check_sizes(name, shapes, expected, declared)]
+    with tf.control_dependencies(sizes):
+        # A reshape to what is there: the optimisers follow ranks backwards too, from a convolution to what it is given.
+        shaped = {name: tf.reshape(value, expected[name]) for name, value in loose.items()}
+    with tf.control_dependencies(_check_values(shaped)):
+        return {name: tf.identity(value) for name, value in shaped.items()}
+
+
+def _forget_shape(value: Any) -> Any:
+    """The same tensor, of which the graph knows nothing but its type.
+
+    A placeholder's shape is a promise that a request need not keep, and the graph's optimisers believe it: the checks
+    would be found to hold before any request came. What a condition returns can be of either branch's rank, and no
+    argument has the other's.
+    """
+    import tensorflow as tf
+
+    other = tf.zeros([0] * 7, value.dtype)
+    return tf.cond(tf.size(value) >= 0, lambda: tf.identity(value), lambda: other)
+
+
+def _check_rank(name: str, value: Any, tensor: Tensor) -> Any:
+    import tensorflow as tf
+
+    return tf.debugging.Assert(
+        tf.equal(tf.rank(value), len(tensor.shape)),
+        [f"{name} must be {tensor}. Received the shape", tf.shape(value)],
+        summarize=8,
+    )
+
+
+def _expected_shapes(shapes: dict[str, Any], declared: dict[str, Tensor]) -> dict[str, Any]:
+    """The shape that each argument must have: a named size is that of the first argument that has one of this name."""
+    import tensorflow as tf
+
+    sizes: dict[str, Any] = {}
+    for name, tensor in declared.items():
+        for axis, size in enumerate(tensor.shape):
+            if isinstance(size, str):
+                sizes.setdefault(size, shapes[name][axis])
+    return {
+        name: tf.stack([sizes[n] if isinstance(n, str) else n for n in tensor.shape])
+        if tensor.shape
+        else tf.zeros([0], tf.int32)
+        for name, tensor in declared.items()
+    }
+
+
+def _check_sizes(
+    name: str, shapes: dict[str, Any], expected: dict[str, Any], declared: dict[str, Tensor]
+) -> list[Any]:
+    """Fixed sizes are as declared, named ones above zero and the same in all arguments."""
+    import tensorflow as tf
+
+    text = f"{name} must be {declared[name]}"
+    first = next(iter(declared))
+    if name != first and "batch" in declared[name].shape:
+        text += f", like {first},"
+    return [
+        tf.debugging.Assert(
+            tf.reduce_all(tf.equal(shapes[name], expected[name])),
+            [text, expected[name], "Received the shape", shapes[name]],
+            summarize=8,
+        ),
+        tf.debugging.Assert(
+            tf.reduce_all(shapes[name] > 0),
+            [f"{name} must have no side of 0. Received the shape", shapes[name]],
+            summarize=8,
+        ),
+    ]
+
+
+def _check_values(values: dict[str, Any]) -> list[Any]:
+    """Images lie in [0, 1] where they are known, masks everywhere. What a hole holds is never looked at."""
+    import tensorflow as tf
+
+    checks = []
+    if "mask" in values:
+        checks.append(_check_range("mask must lie in [0, 1]", values["mask"]))
+    if "image" in values:
+        image, text = values["image"], "image must lie in [0, 1]"
+        if "mask" in values:
+            image = tf.where(values["mask"] > 0.5, 0.0, image)
+            text += " where it is known"
+        checks.append(_check_range(text, image))
+    if "temperature" in values:
+        heat = values["temperature"]
+        text = "temperature must be 0 or more. Received"
+        checks.append(tf.debugging.Assert((heat >= 0.0) & (heat < float("inf")), [text, heat]))
+    return checks
+
+
+def _check_range(text: str, value: Any) -> Any:
+    import tensorflow as tf
+
+    inside = (value >= -TOLERANCE) & (value <= 1.0 + TOLERANCE)  # NaN is neither
+    wrong = tf.reduce_sum(tf.cast(~inside, tf.int64))
+    finite = tf.where(tf.math.is_finite(value), value, 0.0)
+    return tf.debugging.Assert(
+        tf.equal(wrong, 0),
+        [
+            f"{text}, without NaN. Received values from",
+            tf.reduce_min(finite),
+            "to",
+            tf.reduce_max(finite),
+            "of which outside or NaN",
+            wrong,
+        ],
+    )

@@ -1,0 +1,173 @@
+"""A SavedModel answers a wrong request with an error: run as TF-Serving runs it, in a session that checks no feeds."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+Call = Callable[..., dict[str, np.ndarray]]
+
+
+@pytest.fixture(scope="module")
+def call(saved_model: Path) -> Iterator[Call]:
+    graph = tf.Graph()
+    session = tf.compat.v1.Session(graph=graph)
+    with graph.as_default():
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(saved_model))
+
+    def run(signature: str = "serving_default", **feeds: Any) -> dict[str, np.ndarray]:
+        made = loaded.signature_def[signature]
+
+        def handle(info: Any) -> Any:
+            return graph.get_tensor_by_name(info.name)._as_tf_output()
+
+        names = list(made.outputs)
+        results = session._call_tf_sessionrun(
+            None,
+            {handle(made.inputs[name]): value for name, value in feeds.items()},
+            [handle(made.outputs[name]) for name in names],
+            [],
+            None,
+        )
+        return dict(zip(names, results, strict=True))
+
+    yield run
+    session.close()
+
+
+def request(*shape: int) -> dict[str, np.ndarray]:
+    image = np.random.default_rng(0).random((*shape, 3), np.float32)
+    mask = np.zeros((*shape, 1), np.float32)
+    mask[:, 8:16, 8:20] = 1.0
+    return {"image": image, "mask": mask}
+
+
+GOOD = request(2, 32, 48)
+IMAGE, MASK = GOOD["image"], GOOD["mask"]
+
+
+def with_value(value: float, row: int) -> np.ndarray:
+    """The image with one pixel changed: row 0 is known, row 8 in the hole."""
+    image = IMAGE.copy()
+    image[1, row, 10] = value
+    return image
+
+
+@pytest.mark.parametrize(
+    ("feeds", "message"),
+    [
+        ({"mask": MASK[..., 0]}, "mask must be float32 [batch, height, width, 1]."),
+        ({"mask": MASK[0]}, "mask must be float32 [batch, height, width, 1]."),
+        ({"mask": MASK[..., None]}, "Received the shape] [2 32 48 1 1]"),
+        ({"mask": np.float32(1.0)}, "mask must be"),
+        ({"image": IMAGE[..., 0]}, "image must be float32 [batch, height, width, 3]. Received the shape] [2 32 48]"),
+        ({"image": IMAGE[0]}, "image must be"),
+        ({"image": IMAGE[..., :1]}, "image must be float32 [batch, height, width, 3]"),
+        ({"image": np.concatenate([IMAGE, MASK], -1)}, "image must be"),
+        ({"mask": MASK[:, :31]}, "like image,] [2 32 48 1] [Received the shape] [2 31 48 1]"),
+        ({"mask": MASK[:, :, :40]}, "like image"),
+        ({"mask": MASK[:1]}, "like image"),
+        ({"mask": np.repeat(MASK, 3, -1)}, "like image"),
+        ({"image": IMAGE[:0], "mask": MASK[:0]}, "image must have no side of 0"),
+        ({"image": IMAGE[:, :0], "mask": MASK[:, :0]}, "no side of 0"),
+        ({"image": IMAGE[:, :, :0], "mask": MASK[:, :, :0]}, "no side of 0"),
+        ({"image": 255.0 * IMAGE}, "image must lie in [0, 1] where it is known, without NaN"),
+        ({"image": 2.0 * IMAGE - 1.0}, "image must lie in [0, 1]"),
+        ({"image": with_value(np.nan, row=0)}, "of which outside or NaN] [3]"),
+        ({"image": with_value(np.inf, row=0)}, "image must lie in [0, 1]"),
+        ({"mask": 255.0 * MASK}, "mask must lie in [0, 1], without NaN. Received values from] [0] [to] [255]"),
+        ({"mask": MASK * np.float32(np.nan)}, "mask must lie in [0, 1]"),
+        ({"mask": -MASK}, "mask must lie in [0, 1]"),
+    ],
+)  # fmt: skip
+def test_a_wrong_request_is_an_invalid_argument(
+    call: Call, feeds: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        call(**(GOOD | feeds))
+    assert message in str(caught.value)
+    assert call(**GOOD)["repaired"].shape == IMAGE.shape  # and the next one is served
+
+
+@pytest.mark.parametrize(
+    ("signature", "feeds", "message"),
+    [
+        ("sample", {"seed": np.zeros(3, np.int32)}, "seed must be int32 [2]"),
+        ("sample", {"seed": np.zeros((1, 2), np.int32)}, "seed must be int32 [2]"),
+        ("sample", {"temperature": np.ones(1, np.float32)}, "temperature must be float32 []"),
+        ("sample", {"temperature": np.float32(-1.0)}, "temperature must be 0 or more"),
+        ("sample", {"temperature": np.float32(np.nan)}, "temperature must be 0 or more"),
+        ("sample", {"mask": MASK[..., 0]}, "mask must be float32"),
+        ("find_damage", {"image": IMAGE[0]}, "image must be float32"),
+        ("find_damage", {"image": 255.0 * IMAGE}, "image must lie in [0, 1], without NaN"),
+    ],
+)
+def test_the_other_signatures_check_too(
+    call: Call, signature: str, feeds: dict[str, Any], message: str
+) -> None:
+    good: dict[str, Any] = {"image": IMAGE}
+    if signature == "sample":
+        good |= {"mask": MASK, "seed": np.zeros(2, np.int32), "temperature": np.float32(1.0)}
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        call(signature, **(good | feeds))
+    assert message in str(caught.value)
+    assert call(signature, **good)
+
+
+def test_encoded_requests_are_checked(call: Call) -> None:
+    photo = tf.io.encode_png((255 * IMAGE[0]).astype(np.uint8)).numpy()
+    mask = tf.io.encode_png((255 * MASK[0]).astype(np.uint8)).numpy()
+    wrong: list[tuple[Any, Any]] = [
+        (np.array([photo], object), np.array([mask, mask], object)),
+        (np.array([[photo]], object), np.array([[mask]], object)),
+        (np.array([photo], object), np.array([b""], object)),
+        (np.array([b"no image"], object), np.array([mask], object)),
+        (np.array([photo[: len(photo) // 2]], object), np.array([mask], object)),
+        (np.array([], object), np.array([], object)),
+    ]
+    for image_bytes, mask_bytes in wrong:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            call("inpaint_bytes", image_bytes=image_bytes, mask_bytes=mask_bytes)
+    good = {"image_bytes": np.array([photo], object), "mask_bytes": np.array([mask], object)}
+    assert call("inpaint_bytes", **good)["repaired_bytes"].shape == (1,)
+
+
+def test_what_rounding_adds_is_taken(call: Call) -> None:
+    image = np.float32(1.0005) * np.ones_like(IMAGE)
+    assert np.array_equal(
+        call(**(GOOD | {"image": image}))["repaired"][MASK[..., 0] == 0], image[MASK[..., 0] == 0]
+    )
+
+
+def test_other_formats_have_no_checks(source: Any) -> None:
+    operators = {node.op for node in source.frozen.graph_def.node}
+    assert not operators & {"Assert", "PlaceholderWithDefault", "If", "StatelessIf"}
+
+
+def encoded(pixels: np.ndarray) -> bytes:
+    return bytes(tf.io.encode_png(pixels).numpy())
+
+
+@pytest.mark.parametrize("missing", [1, 77, 255])
+def test_masks_in_files_mean_what_they_mean_elsewhere(missing: int) -> None:
+    from cnnlg_tf.export.signatures import _decode_mask
+
+    hole = np.zeros((8, 9, 1), bool)
+    hole[2:4, 3:] = True
+    grey = np.where(hole, np.uint8(missing), np.uint8(0))
+    white = np.full((8, 9, 3), 255, np.uint8)
+    files = [
+        encoded(grey),
+        encoded(np.repeat(grey, 3, -1)),
+        encoded(grey.astype(np.uint16)),
+        encoded(np.concatenate([white, grey], -1)),  # strokes in alpha
+    ]
+    for contents in files:
+        assert np.array_equal(_decode_mask(tf.constant(contents)), hole)
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    assert np.array_equal(_decode_mask(tf.constant(encoded(ramp))), ramp > 127)
+    assert not np.any(_decode_mask(tf.constant(encoded(0 * ramp))))
+    assert np.all(_decode_mask(tf.constant(encoded(0 * ramp + missing))))
