@@ -10,7 +10,7 @@ import os
 import click
 
 from cnnlg_tf import __version__
-from cnnlg_tf.cli import inpainting, measuring, page, production, training
+from cnnlg_tf.cli import inpainting, measuring, page, production, study, training
 from cnnlg_tf.cli.reporting import Group
 
 
@@ -52,6 +52,7 @@ for _command in (
     production.deploy,
     production.export,
     production.serve,
+    study.study,
     training.info,
     training.pack,
     training.publish,
