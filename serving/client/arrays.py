@@ -30,11 +30,6 @@ def repair_inputs(image: Any, mask: Any) -> dict[str, Any]:
     return {"image": photo, "mask": mask_batch(mask, photo)}
 
 
-def bytes_inputs(photo: bytes, mask: bytes) -> dict[str, Any]:
-    """Inputs of the signature `inpaint_bytes`, a batch of one."""
-    return {"image_bytes": np.array([photo], object), "mask_bytes": np.array([mask], object)}
-
-
 def sample_inputs(image: Any, mask: Any, seed: int, temperature: float) -> dict[str, Any]:
     """Inputs of the signature `sample`."""
     return {

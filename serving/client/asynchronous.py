@@ -1,5 +1,6 @@
 """The asyncio client: `Client` with awaitable methods."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import SplitResult
 
@@ -48,8 +49,12 @@ class AsyncClient(BaseClient):
 
     async def repair_bytes(self, photo: bytes, mask: bytes) -> bytes:
         """See Client.repair_bytes."""
-        outputs = await self.predict(arrays.bytes_inputs(photo, mask), "inpaint_bytes")
-        return arrays.as_bytes(outputs)
+        from cnnlg_tf.serving.client.encoded import EncodedRepair
+
+        pair = await asyncio.to_thread(EncodedRepair.of, photo, mask)
+        inputs = await asyncio.to_thread(pair.inputs)
+        outputs = await self.predict(inputs, "inpaint_bytes")
+        return await asyncio.to_thread(pair.finish, arrays.as_bytes(outputs))
 
     async def sample(self, image: Any, mask: Any, seed: int, temperature: float = 1.0) -> Array:
         """See Client.sample."""

@@ -57,14 +57,16 @@ class Client(BaseClient):
         """Fill the hole of a photo.
 
         Args:
-            photo: an encoded JPEG, PNG or WebP.
-            mask: one too, white = missing.
+            photo: a file of any kind that cnnlg_tf.photos decodes; EXIF's rotation is applied.
+            mask: one too, by the rule of cnnlg_tf.photos: bright is missing, transparent is known.
 
         Returns:
-            A PNG, so that known pixels are exactly what the server decoded.
+            A PNG with the photo's known pixels bit for bit, its depth, alpha and metadata.
         """
-        outputs = self.predict(arrays.bytes_inputs(photo, mask), "inpaint_bytes")
-        return arrays.as_bytes(outputs)
+        from cnnlg_tf.serving.client.encoded import EncodedRepair
+
+        pair = EncodedRepair.of(photo, mask)
+        return pair.finish(arrays.as_bytes(self.predict(pair.inputs(), "inpaint_bytes")))
 
     def sample(self, image: Any, mask: Any, seed: int, temperature: float = 1.0) -> Array:
         """One of the possible repairs; arrays as in `repair`.
