@@ -12,8 +12,6 @@ from cnnlg_tf.inference.network import Network
 
 WARM_SIDE = 128  # pixels of the first repair, which costs more than those that follow
 
-USED = frozenset({"detail", "reference", "sample"})  # what the page has controls for
-
 logger = logging.getLogger("cnnlg_tf")
 
 
@@ -58,7 +56,7 @@ class Engine:
             hole = np.zeros((WARM_SIDE, WARM_SIDE), bool)
             hole[48:80, 48:80] = True
             inpainter.repair(np.full((WARM_SIDE, WARM_SIDE, 3), 128, np.uint8), hole)
-            self.can = network.can & USED
+            self.can = network.can
             self._inpainter = inpainter
         except CnnlgError as error:
             self._error = str(error)

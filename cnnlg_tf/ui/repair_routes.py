@@ -1,4 +1,4 @@
-"""Repair what is marked, watch and cancel the work, take repairs back, choose among variants."""
+"""Repair what is marked, watch and cancel the work, take repairs back, choose among variants, find damage."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -14,6 +14,7 @@ from cnnlg_tf.ui.jobs import Job
 from cnnlg_tf.ui.limits import MAX_VARIANTS, RequestError
 from cnnlg_tf.ui.repairing import Wishes, check_marked, repair_session, repair_whole
 from cnnlg_tf.ui.saving import SUFFIXES, encode, form_of, media_type, open_photo
+from cnnlg_tf.ui.searching import damage_mask, search
 from cnnlg_tf.ui.sessions import box_json
 from cnnlg_tf.ui.web import (
     file_of,
@@ -70,6 +71,41 @@ async def start_repair(request: Request) -> Response:
         return session.state()
 
     return JSONResponse({"job": page.worker.submit(work).key}, 202)
+
+
+async def start_search(request: Request) -> Response:
+    """
+    summary: Look for damage; the answer names a job to watch, after which /damage gives a mask.
+    responses:
+      202: {$ref: "#/components/responses/Started"}
+      404: {$ref: "#/components/responses/Refused"}
+    """
+    page, session = request.app.state.page, session_of(request)
+
+    def work(job: Job) -> dict[str, Any]:
+        search(page.engine.inpainter(), session, job)
+        return {}
+
+    return JSONResponse({"job": page.worker.submit(work).key}, 202)
+
+
+async def show_damage(request: Request) -> Response:
+    """
+    summary: A mask of the damage that was found.
+    parameters:
+      - name: sensitivity
+        in: query
+        schema: {type: number, minimum: 0, maximum: 1, default: 0.5}
+        description: 0 takes what is certain, 1 all that is suspicious.
+    responses:
+      200: {description: A PNG of one bit a pixel., content: {image/png: {}}}
+      400: {$ref: "#/components/responses/Refused"}
+      409: {$ref: "#/components/responses/Refused"}
+    """
+    session = session_of(request)
+    sensitivity = number_of(request.query_params.get("sensitivity", 0.5), "sensitivity", 0, 1)
+    data = await off_loop(lambda: encode_bits(damage_mask(session, sensitivity)))
+    return Response(data, media_type="image/png")
 
 
 async def watch_job(request: Request) -> Response:
@@ -219,6 +255,8 @@ ROUTES = [
     Route(f"{ONE}/repairs/redo", redo, methods=["POST"]),
     Route(f"{ONE}/repairs/choice", choose, methods=["PUT"]),
     Route(f"{ONE}/repairs/{{number:int}}/mask", show_hole, methods=["GET"]),
+    Route(f"{ONE}/damage", start_search, methods=["POST"]),
+    Route(f"{ONE}/damage", show_damage, methods=["GET"]),
     Route("/api/jobs/{job}/events", watch_job, methods=["GET"]),
     Route("/api/jobs/{job}", cancel_job, methods=["DELETE"]),
 ]

@@ -333,3 +333,31 @@ def test_pen_and_fingers(tab: Tab) -> None:
     pointer("touch", "move", (220, 120))
     pointer("touch", "up", (220, 120), buttons=0)
     assert (tab.mask() == before).all()
+
+
+def test_damage_becomes_a_mask_that_follows_the_slider(
+    page: ServedPage, open_tab: Callable[..., Tab], tmp_path: Path
+) -> None:
+    torn = np.minimum(make_photo(HEIGHT, WIDTH), 120)
+    torn[50:60, 50:150] = 250
+    torn[120:130, 50:150] = 195
+    Image.fromarray(torn).save(tmp_path / "torn.png")
+    tab = open_tab(page, tmp_path / "torn.png")
+    tab.set_size(20)
+    tab.draw((250, 100), (250, 100))
+    own = tab.mask()
+    assert not tab.page.is_visible("#sensitivity")
+    tab.page.click("#find-damage")
+    tab.page.wait_for_selector("#sensitivity-row:not([hidden])")
+    tab.wait_to_hear("Damage found")
+    bright = torn.min(axis=-1)
+    assert (tab.mask() == (own | (bright >= 195))).all(), "own strokes stay"
+    tab.page.fill("#sensitivity", "30")
+    tab.wait_for("async () => (await import('/static/desk.js')).desk.mask.marked < 1500")
+    assert (tab.mask() == (own | (bright >= 250))).all()
+    tab.page.click("#undo")
+    assert (tab.mask() == own).all(), "all of the slider is one step"
+    tab.page.click("#redo")
+    tab.repair()
+    assert (tab.pixels()[bright >= 250] == REPAIRED).all()
+    assert not tab.page.is_visible("#sensitivity")

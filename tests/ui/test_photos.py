@@ -310,3 +310,35 @@ def test_failing_network_is_told_and_the_page_lives(
     assert name == "failed" and "ZeroDivisionError" in told
     monkeypatch.undo()
     repair(page, key)
+
+
+def test_damage_is_found_once_and_masked_at_any_sensitivity(
+    page: ServedPage, photo: np.ndarray
+) -> None:
+    """FakeNetwork takes bright pixels as damaged: the brighter, the more likely."""
+    torn = np.minimum(photo, 120)
+    torn[5:10, 5:40] = 250  # probability .96
+    torn[30:35, 5:40] = 195  # .53
+    key = page.open(torn)["key"]
+    early = page.client.get(f"/api/photos/{key}/damage")
+    assert early.status_code == 409 and "looked for first" in early.json()["error"]
+    assert page.finish(page.client.post(f"/api/photos/{key}/damage"))[-1][0] == "done"
+
+    def mask(sensitivity: float) -> np.ndarray:
+        answer = page.client.get(f"/api/photos/{key}/damage", params={"sensitivity": sensitivity})
+        return decoded(answer.content)
+
+    assert (mask(0.5) == (torn.min(axis=-1) >= 195)).all()
+    assert (mask(0.3) == (torn.min(axis=-1) >= 250)).all()
+    assert not mask(0.0).any() and mask(1.0)[5:10, 5:40].all()
+    refused = page.client.get(f"/api/photos/{key}/damage", params={"sensitivity": 2})
+    assert refused.status_code == 400 and "from 0 to 1" in refused.json()["error"]
+
+
+def test_hidden_colours_are_not_damaged(page: ServedPage) -> None:
+    layers = np.full((48, 64, 4), 255, np.uint8)
+    layers[:, 32:, 3] = 0
+    key = page.open(layers)["key"]
+    page.finish(page.client.post(f"/api/photos/{key}/damage"))
+    mask = decoded(page.client.get(f"/api/photos/{key}/damage").content)
+    assert mask[:, :32].all() and not mask[:, 32:].any()

@@ -76,6 +76,7 @@ async function saveMask() {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
+let setSensitivity = null;
 let found = null; // {photo, own: the mask before, entry} of the latest search
 
 async function findDamage() {
@@ -84,6 +85,7 @@ async function findDamage() {
   const result = await runJob("search", () => api.findDamage(photo.key));
   if (!result || desk.photo !== photo) return;
   found = { photo, own, entry: null };
+  setSensitivity(50);
   get("sensitivity-row").hidden = false;
   await takeDamage();
 }
@@ -127,7 +129,7 @@ export function startMarking() {
     if (file) loadMask(file);
   });
   get("find-damage").addEventListener("click", findDamage);
-  slider("sensitivity", (value) => `${value} %`, later(80, takeDamage));
+  setSensitivity = slider("sensitivity", (value) => `${value} %`, later(80, takeDamage)).set;
   hear("mask", () => {
     show();
     unkept = true;
@@ -138,6 +140,10 @@ export function startMarking() {
     unkept = false;
     get("sensitivity-row").hidden = true;
     show();
+  });
+  hear("repairs", () => {
+    found = null; // what is repaired is damaged no more
+    get("sensitivity-row").hidden = true;
   });
   hear("status", () => (get("damage-section").hidden = !can("find_damage")));
   hear("back", () => {

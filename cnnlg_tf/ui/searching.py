@@ -1,0 +1,53 @@
+"""Find damage on an open photo: the probability is kept, so that a mask at any sensitivity is at hand at once."""
+
+import numpy as np
+
+from cnnlg_tf.errors import CancelledError
+from cnnlg_tf.files import atomic_path
+from cnnlg_tf.inference import damage
+from cnnlg_tf.inference.inpainter import Inpainter
+from cnnlg_tf.inference.network import check_ability
+from cnnlg_tf.photos import to_unit
+from cnnlg_tf.ui.jobs import Job
+from cnnlg_tf.ui.limits import RequestError
+from cnnlg_tf.ui.sessions import Session
+
+LEVELS = 65535  # of a probability that is kept
+
+
+def search(inpainter: Inpainter, session: Session, job: Job) -> None:
+    """Look for damage on the photo as it is now, and keep what was found.
+
+    Raises:
+        ConfigError: the network cannot find damage.
+        CancelledError: the job was cancelled; what an earlier search found is kept then.
+    """
+    network = inpainter.network
+    check_ability(network, frozenset({"find_damage"}))
+
+    def look(image: np.ndarray) -> np.ndarray:
+        if job.is_cancelled():
+            raise CancelledError("the search was cancelled")
+        return network.find_damage(image)
+
+    photo = session.result()
+    image = np.nan_to_num(to_unit(photo.pixels))
+    probability = damage.find_damage(image, look, network.widest).probability
+    if photo.known is not None:
+        probability = probability * photo.known
+    levels = np.rint(np.clip(probability, 0, 1) * LEVELS).astype(np.uint16)
+    with atomic_path(session.folder / "damage.npy") as temporary:
+        np.save(temporary, levels)
+
+
+def damage_mask(session: Session, sensitivity: float) -> np.ndarray:
+    """bool [height, width]: what the last search takes as damaged at a sensitivity from 0 to 1.
+
+    Raises:
+        RequestError: nothing was searched yet.
+    """
+    path = session.folder / "damage.npy"
+    if not path.exists():
+        raise RequestError("damage must be looked for first: POST to this address", 409)
+    found: np.ndarray = np.load(path) > round(LEVELS * damage.threshold(sensitivity))
+    return found
