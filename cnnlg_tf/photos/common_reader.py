@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from cnnlg_tf.errors import CnnlgError
+from cnnlg_tf.photos import png
 from cnnlg_tf.photos.metadata import add_metadata
 from cnnlg_tf.photos.raster import Raster
 
@@ -16,7 +17,7 @@ from cnnlg_tf.photos.raster import Raster
 FORMATS = (
     *("PNG", "JPEG", "WEBP", "TIFF", "AVIF", "BMP", "GIF", "PPM", "JPEG2000", "TGA", "ICO"),
     *("PSD", "QOI", "PCX", "DCX", "DDS", "DIB", "SGI", "SUN", "ICNS", "CUR", "IM", "MSP", "XBM"),
-    *("XPM", "BLP", "FTEX", "FLI", "SPIDER", "FITS", "PIXAR"),
+    *("XPM", "BLP", "FTEX", "FLI", "SPIDER", "FITS", "PIXAR", "GBR", "PCD", "MCIDAS", "IMT"),
 )
 _GREY = ("1", "L", "LA", "La")
 _DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
@@ -28,7 +29,8 @@ def open_image(data: bytes) -> Image.Image:
     Raises:
         UnidentifiedImageError: it is none; and whatever else Pillow raises on damaged files.
     """
-    return Image.open(io.BytesIO(data), formats=FORMATS)
+    plain = png.without_texts(data) if data.startswith(png.SIGNATURE) else data
+    return Image.open(io.BytesIO(plain), formats=FORMATS)
 
 
 def read(image: Image.Image, data: bytes, refuse: Callable[[str], CnnlgError]) -> Raster:
@@ -106,7 +108,8 @@ def _split_8_bit(raster: Raster, image: Image.Image, refuse: Callable[[str], Cnn
         _split(raster, np.array(image.convert("RGBA")))
         raster.colours = raster.colours[..., :1] if grey else raster.colours
     else:
-        _split(raster, np.array(image.convert("L" if grey else "RGB")))
+        wanted = "L" if grey else "RGB"
+        _split(raster, np.array(image if image.mode == wanted else image.convert(wanted)))
 
 
 def _split(raster: Raster, layers: np.ndarray) -> None:

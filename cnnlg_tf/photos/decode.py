@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from cnnlg_tf.errors import CnnlgError, ImageError
+from cnnlg_tf.errors import CnnlgError, ImageError, MissingExtraError
 from cnnlg_tf.photos import common_reader, heif, tiff_reader
 from cnnlg_tf.photos.depth import to_depth
 from cnnlg_tf.photos.photo import Photo
@@ -76,6 +76,8 @@ def _guarded(read: Callable[[], Raster], noun: str, error_type: type[CnnlgError]
     with no_warnings():
         try:
             raster = read().upright()
+        except MissingExtraError as error:
+            raise MissingExtraError(f"{noun} is a HEIC file: {error}") from error
         except CnnlgError:
             raise
         except Image.DecompressionBombError as error:

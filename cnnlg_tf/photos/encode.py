@@ -13,7 +13,7 @@ from cnnlg_tf.errors import CnnlgError, ImageError
 from cnnlg_tf.photos import exif, heif, png, tiff_writer
 from cnnlg_tf.photos.depth import to_depth
 from cnnlg_tf.photos.metadata import PHOTOSHOP_MARK
-from cnnlg_tf.photos.photo import Metadata, Photo
+from cnnlg_tf.photos.photo import Chunk, Metadata, Photo
 
 Format = Literal["PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF"]
 
@@ -40,7 +40,7 @@ class _Holds:
 _CARRIED = frozenset({"icc_profile", "exif", "xmp"})
 _FORMATS: dict[str, _Holds] = {
     "PNG": _Holds(("uint8", "uint16"), True, _CARRIED | {"dpi", "text", "colour"}),
-    "JPEG": _Holds(("uint8",), False, _CARRIED | {"dpi", "photoshop", "comment"}),
+    "JPEG": _Holds(("uint8",), False, _CARRIED | {"dpi", "photoshop"}),
     "WEBP": _Holds(("uint8",), True, _CARRIED),
     "TIFF": _Holds(("uint8", "uint16", "float32"), True, _CARRIED | {"dpi", "photoshop"}),
     "AVIF": _Holds(("uint8",), True, _CARRIED),
@@ -133,15 +133,19 @@ def _metadata(
         lost.append("its IPTC and other Photoshop data")
         kept = replace(kept, photoshop=None)
     if "text" not in parts:
-        comment = "comment" in parts
-        names = [
-            png.keyword(c) for c in given.text if not (comment and png.keyword(c) == "Comment")
-        ]
+        comment = next((c for c in given.text if _is_comment(c)), None) if form == "JPEG" else None
+        names = [png.keyword(chunk) for chunk in given.text if chunk is not comment]
         if names:
             lost.append(f"its texts ({', '.join(dict.fromkeys(names))})")
+        kept = replace(kept, text=(comment,) if comment else ())
     if "colour" not in parts and given.colour and not kept.icc_profile:
         kept = _without_chunks(kept, grey, lost)
     return _fitted_to_jpeg(kept, lost) if form == "JPEG" else kept
+
+
+def _is_comment(chunk: Chunk) -> bool:
+    """Whether a text fits the comment of a JPEG file."""
+    return png.keyword(chunk) == "Comment" and 0 < len(png.text(chunk)) <= _SEGMENT
 
 
 def _sound_exif(block: bytes, lost: list[str]) -> bytes | None:
@@ -234,9 +238,8 @@ def _jpeg_options(photo: Photo, metadata: Metadata, quality: int | None) -> dict
     if metadata.photoshop:
         body = PHOTOSHOP_MARK + metadata.photoshop
         options["extra"] = b"\xff\xed" + (len(body) + 2).to_bytes(2, "big") + body
-    comment = next((c for c in metadata.text if png.keyword(c) == "Comment"), None)
-    if comment is not None and len(png.text(comment)) <= _SEGMENT:
-        options["comment"] = png.text(comment)
+    if metadata.text:
+        options["comment"] = png.text(metadata.text[0])
     return options
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnlg_tf.errors import CnnlgError, ImageError, MaskError
 from cnnlg_tf.files import atomic_path
+from cnnlg_tf.photos import heif
 from cnnlg_tf.photos.decode import decode_photo
 from cnnlg_tf.photos.encode import Format, encode_photo
 from cnnlg_tf.photos.mask import decode_mask
@@ -26,16 +27,13 @@ WRITABLE: dict[str, Format] = {
     ".heic": "HEIF",
     ".heif": "HEIF",
 }
-# of the formats that decode reads, all of which Pillow's registry names, and HEIC
-READABLE_SUFFIXES = frozenset(
-    WRITABLE.keys()
-    | set(".apng .avifs .bmp .dib .gif .ico .icns .cur .pbm .pgm .ppm .pnm .pfm .mpo".split())
-    | set(".j2c .j2k .jp2 .jpc .jpf .jpx .icb .tga .vda .vst .psd .qoi .pcx .dcx .dds".split())
-    | set(
-        ".bw .rgb .rgba .sgi .ras .im .msp .xbm .xpm .blp .ftc .ftu .fli .flc .fit .fits .pxr".split()
-    )
-    | {".hif"}
-)
+_READ_ONLY = """
+    .apng .avifs .hif .mpo .bmp .dib .gif .ico .icns .cur .pbm .pgm .ppm .pnm .pfm .psd .qoi
+    .j2c .j2k .jp2 .jpc .jpf .jpx .icb .tga .vda .vst .pcx .dcx .dds .bw .rgb .rgba .sgi .ras
+    .im .msp .xbm .xpm .blp .ftc .ftu .fli .flc .fit .fits .pxr .gbr .pcd
+"""
+# what Pillow's registry has for the formats that are read, and HEIC's
+READABLE_SUFFIXES = frozenset({*WRITABLE, *_READ_ONLY.split()})
 
 logger = logging.getLogger("cnnlg_tf")
 
@@ -71,6 +69,7 @@ def output_format(path: str | Path) -> Format:
 
     Raises:
         ImageError: the name ends in no known suffix, or a directory stands there.
+        MissingExtraError: it is HEIC, and pillow-heif is not installed.
     """
     path = Path(path)
     known = ", ".join(WRITABLE)
@@ -78,7 +77,10 @@ def output_format(path: str | Path) -> Format:
         raise ImageError(f"the output must be a file name. Received: the directory {path}")
     if path.suffix.lower() not in WRITABLE:
         raise ImageError(f"the output's name must end in one of {known}. Received: {path.name}")
-    return WRITABLE[path.suffix.lower()]
+    form = WRITABLE[path.suffix.lower()]
+    if form == "HEIF":
+        heif.pillow_heif()
+    return form
 
 
 def write_photo(path: str | Path, photo: Photo, *, quality: int | None = None) -> None:

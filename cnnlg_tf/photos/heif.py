@@ -15,6 +15,15 @@ _BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1
 _GREY = {"L", "LA", "I;16", "L;16", "LA;16"}
 
 
+def pillow_heif() -> Any:
+    """The library.
+
+    Raises:
+        MissingExtraError: it is not installed; the message has the pip line.
+    """
+    return require("pillow_heif", "heic")
+
+
 def is_heif(data: bytes) -> bool:
     """Whether a file starts like a HEIC; AVIF files, which Pillow reads, name another brand."""
     return data[4:8] == b"ftyp" and data[8:12] in _BRANDS and b"avif" not in data[12:64]
@@ -26,7 +35,7 @@ def read(data: bytes, check_size: Any) -> Raster:
     Raises:
         MissingExtraError: pillow-heif is not installed; what it raises on damaged files.
     """
-    library = require("pillow_heif", "heic")
+    library = pillow_heif()
     file = library.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     check_size(*file.size)
     info, layers = file.info, np.asarray(file)
@@ -62,7 +71,7 @@ def read(data: bytes, check_size: Any) -> Raster:
 
 def encode(layers: np.ndarray, metadata: Metadata, quality: int) -> bytes:
     """A HEIC file of uint8 [height, width, c]: grey (c = 1, 2) or RGB (3, 4), at full colour resolution."""
-    library = require("pillow_heif", "heic")
+    library = pillow_heif()
     height, width, count = layers.shape
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[count]
     file = library.from_bytes(mode, (width, height), layers.tobytes())

@@ -23,10 +23,11 @@ def add_metadata(raster: Raster, image: Image.Image, data: bytes) -> None:
     info = image.info
     block, orientation, notes = None, 1, raster.notes
     try:
-        block, orientation = _exif(image)
+        block, orientation = _exif(image, data)
     except ValueError:
         notes.append("has EXIF data that are damaged and left out")
-    xmp = _bytes(info.get("xmp") or info.get(png.XMP_KEYWORD.decode()))
+    is_png = data.startswith(png.SIGNATURE)
+    xmp = _png_text(data, png.XMP_KEYWORD.decode()) if is_png else _bytes(info.get("xmp"))
     marks = _segments(image, b"APP2")
     if image.format == "MPO" and _second_pictures(image):
         notes.append("has a second picture (a gain map or a stereo view), which is left out")
@@ -38,15 +39,13 @@ def add_metadata(raster: Raster, image: Image.Image, data: bytes) -> None:
         notes.append("has content credentials, which a repair makes void and which are left out")
     raster.orientation = orientation
     raster.metadata = Metadata(
-        icc_profile=_bytes(info.get("icc_profile")),
+        icc_profile=png.profile(data) if is_png else _bytes(info.get("icc_profile")),
         exif=block,
         xmp=neutral_xmp(xmp),
         dpi=_dpi(info.get("dpi")),
         photoshop=neutral_photoshop(_photoshop(image)),
         text=tuple(_text(image, data)),
-        colour=tuple(c for c in png.chunks(data) if c.kind in png.COLOUR)
-        if image.format == "PNG"
-        else (),
+        colour=tuple(c for c in png.chunks(data) if is_png and c.kind in png.COLOUR),
     )
     raster.jpeg = _jpeg_coding(image, orientation)
 
@@ -91,15 +90,23 @@ def _bytes(value: Any) -> bytes | None:
     return bytes(value) if isinstance(value, bytes | bytearray) and value else None
 
 
-def _exif(image: Image.Image) -> tuple[bytes | None, int]:
+def _exif(image: Image.Image, data: bytes) -> tuple[bytes | None, int]:
     block = image.info.get("exif")
-    raw = image.info.get("Raw profile type exif")  # ImageMagick's, in a PNG text
-    if not block and isinstance(raw, str):
-        block = bytes.fromhex("".join(raw.split("\n")[3:]))
+    raw = _png_text(data, "Raw profile type exif")  # ImageMagick's
+    if not block and raw:
+        block = bytes.fromhex(b"".join(raw.split(b"\n")[3:]).decode("latin-1"))
     if not isinstance(block, bytes) or not exif.without_prefix(block):
         return None, 1
     orientation, block = exif.neutral(exif.without_prefix(block))
     return block, orientation
+
+
+def _png_text(data: bytes, name: str) -> bytes | None:
+    """The PNG text of this name; None if there is none."""
+    if not data.startswith(png.SIGNATURE):
+        return None
+    texts = (chunk for chunk in png.chunks(data) if chunk.kind in png.TEXT)
+    return next((png.text(chunk) for chunk in texts if png.keyword(chunk) == name), None) or None
 
 
 def _dpi(value: Any) -> tuple[float, float] | None:
@@ -128,7 +135,7 @@ def _second_pictures(image: Image.Image) -> bool:
 
 
 def _text(image: Image.Image, data: bytes) -> list[Chunk]:
-    if image.format == "PNG":
+    if data.startswith(png.SIGNATURE):
         skipped = {*_RAW_PROFILES, png.XMP_KEYWORD.decode()}
         found = [chunk for chunk in png.chunks(data) if chunk.kind in png.TEXT]
         return [chunk for chunk in found if png.keyword(chunk) not in skipped]

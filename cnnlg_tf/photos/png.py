@@ -20,6 +20,7 @@ COLOUR = {b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"}
 TEXT = {b"tEXt", b"zTXt", b"iTXt"}
 XMP_KEYWORD = b"XML:com.adobe.xmp"
 _HEADER_END = 8 + 25  # the signature and the IHDR chunk, which has a fixed length
+_LONGEST = 2**26  # bytes of a text or profile, inflated
 _METRE = 1 / 0.0254  # inches
 
 
@@ -47,6 +48,26 @@ def chunks(data: bytes) -> Iterator[Chunk]:
         at += 12 + length
 
 
+def without_texts(data: bytes) -> bytes:
+    """A PNG file without its texts and profile, which Pillow refuses with the picture if they are long."""
+    skipped = TEXT | {b"iCCP"}
+    parts, at = [data[: len(SIGNATURE)]], len(SIGNATURE)
+    for chunk in chunks(data):
+        end = at + 12 + len(chunk.body)
+        if chunk.kind not in skipped:
+            parts.append(data[at:end])
+        at = end
+    return b"".join((*parts, data[at:]))
+
+
+def profile(data: bytes) -> bytes | None:
+    """The colour profile of a PNG file; None if there is none, or if it is damaged."""
+    for chunk in chunks(data):
+        if chunk.kind == b"iCCP":
+            return _inflated(chunk.body.partition(b"\0")[2][1:]) or None
+    return None
+
+
 def keyword(chunk: Chunk) -> str:
     """What a text chunk's text is called."""
     return chunk.body.split(b"\0", 1)[0].decode("latin-1")
@@ -55,14 +76,12 @@ def keyword(chunk: Chunk) -> str:
 def text(chunk: Chunk) -> bytes:
     """A text chunk's text, in its own encoding; b"" if it is damaged."""
     _, _, rest = chunk.body.partition(b"\0")
-    try:
-        if chunk.kind == b"zTXt":
-            return zlib.decompress(rest[1:])
-        if chunk.kind == b"iTXt":
-            written = rest[2:].split(b"\0", 2)[2]
-            return zlib.decompress(written) if rest[0] else written
-    except (zlib.error, IndexError):
-        return b""
+    if chunk.kind == b"zTXt":
+        return _inflated(rest[1:])
+    if chunk.kind == b"iTXt":
+        compressed, parts = rest[:1] == b"\1", rest[2:].split(b"\0", 2)
+        written = parts[-1] if len(parts) == 3 else b""
+        return _inflated(written) if compressed else written
     return rest
 
 
@@ -72,6 +91,16 @@ def text_chunk(name: str, text: bytes) -> Chunk:
         return Chunk(b"iTXt", name.encode("latin-1") + b"\0\0\0\0\0" + text.decode().encode())
     except UnicodeDecodeError:
         return Chunk(b"tEXt", name.encode("latin-1") + b"\0" + text)
+
+
+def _inflated(data: bytes) -> bytes:
+    """b"" where the data are damaged or a bomb."""
+    inflating = zlib.decompressobj()
+    try:
+        inflated = inflating.decompress(data, _LONGEST)
+    except zlib.error:
+        return b""
+    return inflated if inflating.eof else b""
 
 
 def _extras(metadata: Metadata) -> Iterable[Chunk]:

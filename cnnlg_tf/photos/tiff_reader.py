@@ -92,6 +92,8 @@ def read(
     if photometric not in _CHANNELS:
         raise refuse(f"the photometric interpretation {_name(page.photometric)}")
     compression = int(page.compression)
+    if page.imagedepth != 1:
+        raise refuse(f"a volume of {page.imagedepth} slices")
     if compression in _OF_PIXELS or photometric == _YCBCR:
         return _by_pillow(data, page, raster, refuse)
     if compression not in _OF_BYTES:
@@ -156,7 +158,11 @@ def _by_pillow(
     data: bytes, page: Any, raster: Raster, refuse: Callable[[str], CnnlgError]
 ) -> Raster:
     if page.bitspersample not in (1, 8):
-        raise refuse(f"{page.bitspersample} bits with the compression {_name(page.compression)}")
+        kind = f"{_name(page.photometric)} with the compression {_name(page.compression)}"
+        raise refuse(f"{page.bitspersample} bits of {kind}")
+    subsampling = page.tags.get(530)  # 2 x 2 where the tag is missing
+    if int(page.compression) == 1 and (subsampling is None or subsampling.value != (1, 1)):
+        raise refuse("uncompressed YCbCr with fewer samples of colour than pixels")
     image: Image.Image = TiffImageFile(io.BytesIO(data))
     if page.index:
         image.seek(page.index)

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,21 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from cnnlg_tf.errors import ImageError, MaskError
-from cnnlg_tf.photos import Metadata, Photo, read_mask, read_photo, write_photo
+from cnnlg_tf.errors import ImageError, MaskError, MissingExtraError
+from cnnlg_tf.photos import (
+    READABLE_SUFFIXES,
+    WRITABLE,
+    Metadata,
+    Photo,
+    is_photo_name,
+    output_format,
+    read_mask,
+    read_photo,
+    write_photo,
+)
+from cnnlg_tf.photos.common_reader import FORMATS
 from cnnlg_tf.photos.raster import upright as turn
+from tests.photos.examples import heic
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -248,3 +261,31 @@ def test_unwritable_output_leaves_nothing(tmp_path: Path, photo: np.ndarray) -> 
     with pytest.raises(ImageError, match="cannot be encoded as WEBP"):
         write_photo(tmp_path / "out.webp", wide)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_every_suffix_that_pillow_has_for_what_is_read() -> None:
+    Image.init()
+    registered = {s for s, form in Image.registered_extensions().items() if form in FORMATS}
+    assert registered <= READABLE_SUFFIXES
+    assert READABLE_SUFFIXES - registered <= {".heic", ".heif", ".hif", ".mpo"}
+    assert set(WRITABLE) <= READABLE_SUFFIXES
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "A.JFIF", "b.heic", "c.avif", "d.jpe", "e.tif"])
+def test_names_of_photos(name: str) -> None:
+    assert is_photo_name(Path(name))
+    assert not is_photo_name(Path(f"._{name}")) and not is_photo_name(Path(f".{name}"))
+    assert not is_photo_name(Path(f"{name}.txt"))
+
+
+def test_heic_without_its_library_names_file_and_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.heic").write_bytes(heic())
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(
+        MissingExtraError, match=r"photo .*a.heic is a HEIC file: .*cnnlg-tf\[heic\]"
+    ):
+        read_photo(tmp_path / "a.heic")
+    with pytest.raises(MissingExtraError, match=r"cnnlg-tf\[heic\]"):
+        output_format("b.heic")  # told before the work

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,17 @@ from PIL import Image, ImageCms
 from cnnlg_tf.photos import Metadata, Photo, decode_photo, encode_photo, read_photo, write_photo
 from cnnlg_tf.photos import exif as blocks
 from cnnlg_tf.photos.photo import Chunk
-from tests.photos.examples import SRGB, XMP, colours, exif_block, heic, pillow, tiff, with_chunks
+from tests.photos.examples import (
+    SRGB,
+    XMP,
+    colours,
+    exif_block,
+    heic,
+    pillow,
+    tiff,
+    whole,
+    with_chunks,
+)
 
 FORMATS = ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"]
 
@@ -129,7 +140,7 @@ COLOUR = [
 ]
 TEXT = [
     (b"tEXt", b"Author\0me"),
-    (b"zTXt", b"parameters\0\0" + __import__("zlib").compress(b"a tree")),
+    (b"zTXt", b"parameters\0\0" + zlib.compress(b"a tree")),
     (b"iTXt", b"Titel\0\0\0de\0Title\0" + "Bäume".encode()),
 ]
 
@@ -311,3 +322,48 @@ def test_heic_is_read_with_all_it_says() -> None:
 def test_chunks_are_named_by_their_keywords() -> None:
     photo = Photo(colours(), metadata=Metadata(text=(Chunk(b"tEXt", b"Comment\0x"),)))
     assert b"\xff\xfe\0\3x" in encode_photo(photo, "JPEG")
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "heic"])
+def test_other_programs_find_the_directories_in_our_tiff(kind: str) -> None:
+    out = carried(whole(kind) if kind != "heic" else heic(), "TIFF")
+    with Image.open(io.BytesIO(out)) as image:
+        exif = image.getexif()
+        assert exif[0x010F] == "Maker" and exif.get_ifd(0x8769)[0x829A] == 0.5
+        assert exif.get_ifd(0x8825)[2] == (51.0, 30.0, 0.0) and exif.get_ifd(0xA005)[1] == "R98"
+    with tifffile.TiffFile(io.BytesIO(out)) as file:
+        tags = file.pages.first.tags
+        assert tags[34665].value["ExposureTime"] == 0.5
+        assert tags[34853].value["GPSLatitudeRef"] == "N"
+
+
+@pytest.mark.parametrize("start", ["TIFF", "PNG"])
+def test_profiles_and_texts_of_megabytes_are_no_reason_to_refuse_a_png(start: Any) -> None:
+    profile = SRGB + np.random.default_rng(0).bytes(2_000_000)
+    text = (b"zTXt", b"workflow\0\0" + zlib.compress(bytes(3_000_000)))
+    first = encode_photo(Photo(colours(), metadata=Metadata(profile)), start)
+    png = carried(first, "PNG")
+    photo = decode_photo(with_chunks(png, text), "a.png")
+    assert photo.metadata.icc_profile == profile
+    assert photo.metadata.text == (Chunk(*text),)
+
+
+def test_a_damaged_profile_is_left_out() -> None:
+    data = with_chunks(pillow("PNG"), (b"iCCP", b"icc\0\0damaged"))
+    assert decode_photo(data, "a.png").metadata.icc_profile is None
+
+
+def test_raw_profiles_in_png_texts_are_exif() -> None:
+    block = exif_block(6)
+    raw = b"\nexif\n%8d\n%s\n" % (len(block), block.hex().encode())
+    data = with_chunks(pillow("PNG"), (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(raw)))
+    photo = decode_photo(data, "a.png")
+    assert photo.pixels.shape == (36, 24, 3) and photo.metadata.text == ()
+    assert exif_of(encode_photo(photo, "PNG"))[0x010F] == "Maker"
+
+
+def test_a_comment_too_long_for_jpeg_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    data = with_chunks(pillow("PNG"), (b"tEXt", b"Comment\0" + b"x" * 70000))
+    with Image.open(io.BytesIO(carried(data, "JPEG"))) as image:
+        assert "comment" not in image.info
+    assert "its texts (Comment)" in caplog.text

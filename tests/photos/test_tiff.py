@@ -192,6 +192,12 @@ def test_lab_is_converted() -> None:
     assert (red[:, 2:-2, 0] > red[:, 2:-2, 1]).all()
 
 
+def test_ycbcr_is_converted() -> None:
+    stored = np.asarray(Image.fromarray(colours()).convert("YCbCr"))
+    data = tiff(stored, photometric="ycbcr", extratags=[(530, 3, 2, (1, 1), True)])
+    assert np.abs(decode_photo(data, "a.tif").pixels.astype(int) - colours()).max() <= 3  # rounded twice
+
+
 def test_jpeg_and_fax_inside_tiff() -> None:
     buffer = io.BytesIO()
     Image.fromarray(colours()).save(buffer, "TIFF", compression="jpeg", quality=95)
@@ -272,6 +278,12 @@ BAD = [
     (edited(tiff(colours(), photometric="rgb"), 259, 34712), "the compression JPEG2000"),
     (edited(tiff(colours()[..., 0]), 262, 2), "1 channels for RGB"),
     (tiff(deep(9, 13, 3), photometric="cielab"), "Lab values of type uint16"),
+    (
+        tiff(deep(9, 13, 3), photometric="ycbcr"),
+        r"16 bits of YCBCR \(6\) with the compression NONE",
+    ),
+    (edited(tiff(colours(), photometric="ycbcr"), 530, 2), "YCbCr with fewer samples of colour"),
+    (tiff(np.zeros((16, 16, 16), np.uint8), volumetric=True, tile=(16, 16, 16)), "a volume of 16"),
 ]
 
 
