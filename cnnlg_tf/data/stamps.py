@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cnnlg_tf.errors import DataError
+from cnnlg_tf.errors import DataError, ImageError
+from cnnlg_tf.photos import read_photo, to_depth
 
 ENDINGS = {".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"}
 SIDE = 512  # pixels; larger stamps are shrunk to this
@@ -70,18 +71,14 @@ def _number(path: Path) -> int:
 
 
 def _opacity(path: Path) -> npt.NDArray[np.uint8] | None:
-    encoded = np.fromfile(path, np.uint8)
-    pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
-    if pixels is None:
+    try:
+        stamp = read_photo(path)
+    except ImageError:
         return None
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
-    if pixels.ndim == 3:
-        alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
-        if alpha is not None and alpha.min() < alpha.max():
-            pixels = alpha
-        else:
-            pixels = cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2GRAY)
+    if stamp.alpha is not None and stamp.alpha.min() < stamp.alpha.max():
+        pixels = to_depth(stamp.alpha, np.uint8)
+    else:
+        pixels = cv2.cvtColor(to_depth(stamp.pixels, np.uint8), cv2.COLOR_RGB2GRAY)
     scale = SIDE / max(pixels.shape)
     if scale < 1:
         pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

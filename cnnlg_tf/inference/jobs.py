@@ -24,7 +24,6 @@ from cnnlg_tf.photos import (
     as_photo,
     check_mask_size,
     decode_mask,
-    decode_photo,
     encode_photo,
     output_format,
     read_mask,
@@ -321,7 +320,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _read_photo(path: Path) -> Photo:
     if path != STANDARD:
         return read_photo(path)
-    return decode_photo(sys.stdin.buffer.read(), "from standard input")
+    return as_photo(sys.stdin.buffer.read(), "from standard input")
 
 
 def _read_mask(path: Path) -> np.ndarray:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from cnnlg_tf.errors import CnnlgError, ImageError, MaskError
 from cnnlg_tf.photos.decode import decode_photo, photo_of_image
-from cnnlg_tf.photos.files import read_mask, read_photo
+from cnnlg_tf.photos.files import read_mask, read_photo, told
 from cnnlg_tf.photos.mask import decode_mask, mask_of_image, missing
 from cnnlg_tf.photos.photo import Photo
 
@@ -39,9 +39,9 @@ def as_photo(value: Any, name: str = "photo") -> Photo:
     if isinstance(value, str | Path):
         return read_photo(value)
     if isinstance(value, bytes | bytearray | memoryview):
-        return decode_photo(bytes(value), name)
+        return told(decode_photo(bytes(value), name))
     if isinstance(value, Image.Image):
-        return photo_of_image(value, name)
+        return told(photo_of_image(value, name))
     layers = _array(value, f"{name} {_WANTED_PHOTO}", ImageError)
     if layers.ndim == 2:
         layers = layers[..., np.newaxis]

@@ -50,9 +50,14 @@ def read_photo(path: str | Path) -> Photo:
         ImageError: there is no such file, or decode_photo refuses what is in it.
     """
     photo = decode_photo(_read_bytes(Path(path), "photo", ImageError), str(path))
+    return replace(told(photo), file=Path(path))
+
+
+def told(photo: Photo) -> Photo:
+    """The photo, with one logged warning about what of its file was not read, if anything."""
     if photo.notes:
-        logger.warning("photo %s %s", path, "; it ".join(photo.notes))
-    return replace(photo, file=Path(path))
+        logger.warning("photo %s %s", photo.name, "; it ".join(photo.notes))
+    return photo
 
 
 def read_mask(path: str | Path) -> np.ndarray:

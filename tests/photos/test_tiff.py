@@ -195,7 +195,9 @@ def test_lab_is_converted() -> None:
 def test_ycbcr_is_converted() -> None:
     stored = np.asarray(Image.fromarray(colours()).convert("YCbCr"))
     data = tiff(stored, photometric="ycbcr", extratags=[(530, 3, 2, (1, 1), True)])
-    assert np.abs(decode_photo(data, "a.tif").pixels.astype(int) - colours()).max() <= 3  # rounded twice
+    assert (
+        np.abs(decode_photo(data, "a.tif").pixels.astype(int) - colours()).max() <= 3
+    )  # rounded twice
 
 
 def test_jpeg_and_fax_inside_tiff() -> None:
