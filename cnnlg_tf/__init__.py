@@ -11,12 +11,14 @@ from cnnlg_tf.errors import CnnlgError
 if TYPE_CHECKING:
     from cnnlg_tf.checkpoint import load
     from cnnlg_tf.inference.inpainter import Inpainter
+    from cnnlg_tf.models.cnnlg import CNNLG
     from cnnlg_tf.open import open_network
 
 __version__ = "0.1.0"
-__all__ = ["CnnlgError", "Inpainter", "__version__", "load", "open_network"]
+__all__ = ["CNNLG", "CnnlgError", "Inpainter", "__version__", "load", "open_network"]
 
 _LAZY = {
+    "CNNLG": "cnnlg_tf.models.cnnlg",
     "Inpainter": "cnnlg_tf.inference.inpainter",
     "load": "cnnlg_tf.checkpoint",
     "open_network": "cnnlg_tf.open",

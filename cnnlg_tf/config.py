@@ -5,12 +5,14 @@ An unknown key or a bad value raises ConfigError with the key's dotted path.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cnnlg_tf.errors import ConfigError
+
+CONFIGS = Path(__file__).parent / "configs"  # in a checkout a link to the top level's
 
 MaskKind = Literal["thin", "medium", "wide", "box", "stamp", "border"]
 Activation = Literal["silu", "gelu", "relu", "elu"]
@@ -22,6 +24,9 @@ class Section(BaseModel):
     """A part of the configuration: frozen, no unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+SectionType = TypeVar("SectionType", bound=Section)
 
 
 class LatentGuideConfig(Section):
@@ -238,13 +243,36 @@ class Config(Section):
         return self
 
 
+def find_config(name: str | Path, folder: str = "") -> Path:
+    """The file of a configuration: one of the package's by its bare name (`photos`), any other by its path.
+
+    Args:
+        name: the name or the path.
+        folder: of the package's configurations, where the name is looked up: "" or "experiments".
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    known = {file.stem: file for file in sorted((CONFIGS / folder).glob("*.yaml"))}
+    path = known.get(str(name), Path(name))
+    if not path.is_file():
+        raise ConfigError(
+            f"a configuration must be a YAML file or one of {', '.join(known)}. Received: {name}, no such file"
+        )
+    return path
+
+
 def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
-    """Read a YAML file and apply `key=value` overrides (dotted keys, YAML values; lists by index).
+    """Read a YAML file, or a configuration of the package by its name, and apply `key=value` overrides.
+
+    Args:
+        path: as `find_config` takes it.
+        overrides: dotted keys, YAML values; lists by index.
 
     Raises:
         ConfigError: the file cannot be read, is no YAML mapping, or a key or value is wrong.
     """
-    path = Path(path)
+    path = find_config(path)
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -260,10 +288,20 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     return parse_config(tree, str(path))
 
 
-def parse_config(tree: dict[str, Any], source: str = "configuration") -> Config:
+def parse_config(tree: Any, source: str = "configuration") -> Config:
     """Check a tree of plain values. Raises ConfigError that lists each wrong key with its path."""
+    return _parse(Config, tree, source)
+
+
+def parse_model_config(tree: Any, source: str = "configuration") -> ModelConfig:
+    """The same for the section `model` of a tree, whatever else is in it."""
+    model = tree.get("model", {}) if isinstance(tree, dict) else tree
+    return _parse(ModelConfig, model, f"{source}, model")
+
+
+def _parse(section: type[SectionType], tree: Any, source: str) -> SectionType:
     try:
-        return Config.model_validate(tree)
+        return section.model_validate(tree)
     except ValidationError as error:
         lines = [_describe(item) for item in error.errors()]
         raise ConfigError(f"{source}: " + "; ".join(lines)) from error

@@ -21,14 +21,13 @@ from PIL import Image, ImageDraw
 from cnnlg_tf.errors import CnnlgError, ServingError
 
 EXAMPLES = Path(__file__).parent / "examples"
-CONFIG = Path("configs") / "demo.yaml"
 SERVER_SECONDS = 120.0
 
 
 @click.command()
 @click.option("--out", default="out", show_default=True, type=click.Path(path_type=Path))
-@click.option("--config", default=CONFIG, show_default=True, type=click.Path(path_type=Path))
-def main(out: Path, config: Path) -> None:
+@click.option("--config", default="demo", show_default=True)
+def main(out: Path, config: str) -> None:
     """Train, repair, export, serve and request, end to end; leaves everything in OUT."""
     try:
         run(out, config)
@@ -36,7 +35,7 @@ def main(out: Path, config: Path) -> None:
         raise click.ClickException(str(error)) from error
 
 
-def run(out: Path, config: Path) -> None:
+def run(out: Path, config: str) -> None:
     """All steps; raises CnnlgError at the first that fails."""
     if out.exists():
         shutil.rmtree(out)

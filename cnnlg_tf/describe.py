@@ -10,10 +10,10 @@ import yaml
 
 from cnnlg_tf import __version__
 from cnnlg_tf.errors import ArtefactError
+from cnnlg_tf.presets import PRESETS
 from cnnlg_tf.startup import start_tensorflow
 
 MANIFEST = "manifest.json"
-MODEL_CARD = "docs/model-card.md"
 
 
 def describe(path: str | Path | None = None) -> str:
@@ -36,7 +36,7 @@ def _checkpoint(path: str | Path | None) -> dict[str, Any]:
 
     folder = SHIPPED if path is None else find_checkpoint(path)
     about = read_about(folder)
-    about.setdefault("licence", f"see {MODEL_CARD}" if path is None else "not stated")
+    about.setdefault("licence", PRESETS["photos"].licence if folder == SHIPPED else "not stated")
     model = load(path)
     return {
         "model": "shipped model" if path is None else str(folder),

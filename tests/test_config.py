@@ -12,6 +12,7 @@ from cnnlg_tf.config import (
     PhaseConfig,
     changed_keys,
     dump_config,
+    find_config,
     load_config,
     parse_config,
 )
@@ -118,7 +119,9 @@ def test_settings_that_do_not_go_together() -> None:
 
 def test_files_that_are_no_configuration(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
-    with pytest.raises(ConfigError, match="c.yaml cannot be read"):
+    with pytest.raises(
+        ConfigError, match="one of base, .*photos. Received: .*c.yaml, no such file"
+    ):
         load_config(path)
     path.write_text("a: [")
     with pytest.raises(ConfigError, match="c.yaml is not valid YAML"):
@@ -129,6 +132,21 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="c.yaml cannot be read"):
         load_config(path)
+
+
+def test_the_package_s_configurations_have_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()  # a folder of that name is no configuration
+    assert find_config("demo").samefile(CONFIGS / "demo.yaml")
+    assert load_config("demo").data.kind == "synthetic"
+    assert find_config("ablation", "experiments").samefile(CONFIGS / "experiments/ablation.yaml")
+    (tmp_path / "own.yaml").write_text("")
+    assert find_config("own.yaml") == Path("own.yaml")
+    for missing in ("ablation", "own", "demo.yml"):
+        with pytest.raises(ConfigError, match=f"one of base, .* Received: {missing}, no such file"):
+            find_config(missing)
 
 
 def test_changed_keys_are_told_by_their_path() -> None:

@@ -80,15 +80,16 @@ def evaluate(
 def experiment(name: str, out: str, overrides: tuple[str, ...], processes: int) -> None:
     """Train and measure the variants of an experiment, each with each seed, and compare them.
 
-    NAME is a YAML file, or one of configs/experiments without its ending. The same command goes on
+    NAME is a YAML file, or one of the package's: ablation, penalty, ... (configs/experiments). The same command goes on
     after a stop: what is measured already is not trained again.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    from cnnlg_tf.config import find_config
     from cnnlg_tf.experiments.run import run_experiment
 
-    path = name if name.endswith((".yaml", ".yml")) else f"configs/experiments/{name}.yaml"
+    path = find_config(name, "experiments")
     shape = (
         TextColumn("runs"),
         BarColumn(),

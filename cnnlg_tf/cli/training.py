@@ -51,7 +51,7 @@ def publish(
     model: str, out: str, copy_strength: float | None, average_with: str | None, share: float
 ) -> None:
     """Write MODEL, a checkpoint or a run, to give away: float16 weights, no training state."""
-    from cnnlg_tf.checkpoint import publish as write
+    from cnnlg_tf.publish import publish as write
     from cnnlg_tf.startup import start_tensorflow
 
     start_tensorflow()
@@ -59,7 +59,12 @@ def publish(
 
 
 @click.command()
-@click.option("--config", required=True, type=click.Path(), help="YAML; see configs/base.yaml.")
+@click.option(
+    "--config",
+    required=True,
+    type=click.Path(),
+    help="A YAML file, or one of the package's by its name: photos, gpu, demo, ...",
+)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Over the file's.")
 @click.option("-o", "--out", required=True, type=click.Path(), help="The run's folder.")
 @click.option("--devices", help="Such as GPU:0,GPU:1.  [default: all GPUs, or the CPU]")

@@ -208,6 +208,19 @@ class CNNLG(keras.Model):
         self.mask_refiner(image, mask)
         self.built = True
 
+    @classmethod
+    def from_preset(cls, name: str) -> "CNNLG":
+        """A model with trained weights: a preset's name ("photos"), or a folder of `save_to_preset`."""
+        from cnnlg_tf.presets import load_preset
+
+        return load_preset(name)
+
+    def save_to_preset(self, folder: str, licence: str = "not stated") -> None:
+        """Write weights and architecture to a folder that `from_preset` takes."""
+        from cnnlg_tf.presets import save_preset
+
+        save_preset(self, folder, licence=licence)
+
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"config": self.config.model_dump(mode="json")}
 

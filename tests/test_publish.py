@@ -9,11 +9,12 @@ import yaml
 
 import cnnlg_tf
 import cnnlg_tf.checkpoint
-from cnnlg_tf.checkpoint import CONFIG, STATE, WEIGHTS, publish
+from cnnlg_tf.checkpoint import CONFIG, STATE, WEIGHTS
 from cnnlg_tf.config import dump_config, parse_config
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.integrity import ABOUT
 from cnnlg_tf.models.cnnlg import CNNLG
+from cnnlg_tf.publish import publish
 
 
 def test_a_published_checkpoint_repairs_alike_and_tells_no_folders(
