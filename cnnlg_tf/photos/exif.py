@@ -187,8 +187,22 @@ def neutral(block: bytes) -> tuple[int, bytes]:
         at = places[ORIENTATION]
         orientation = reader.number("H", at + 8)
         struct.pack_into(reader.order + "H", changed, start, reader.number("H", start) - 1)
+        if 5 <= orientation <= 8:
+            _swap_sides(reader, places, changed)
         changed[at : next_at + 4] = changed[at + 12 : next_at + 4] + bytes(12)
     return (orientation if 1 <= orientation <= 8 else 1), bytes(changed)
+
+
+def _swap_sides(reader: _Reader, places: Mapping[int, int], changed: bytearray) -> None:
+    """Let width and height change places: the photo is turned."""
+    try:
+        inner = reader.entries(reader.number("L", places[EXIF] + 8))[0] if EXIF in places else {}
+    except ValueError:
+        inner = {}
+    for entries, sides in ((places, (0x0100, 0x0101)), (inner, (0xA002, 0xA003))):
+        if all(side in entries for side in sides):
+            width, height = (slice(entries[side] + 2, entries[side] + 12) for side in sides)
+            changed[width], changed[height] = changed[height], changed[width]
 
 
 def _blank_thumbnail(reader: _Reader, start: int, changed: bytearray) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from cnnlg_tf.extras import require
 from cnnlg_tf.photos import exif
-from cnnlg_tf.photos.metadata import neutral_xmp
+from cnnlg_tf.photos.metadata import cicp, neutral_xmp
 from cnnlg_tf.photos.photo import Metadata
 from cnnlg_tf.photos.raster import Raster
 
@@ -64,7 +64,10 @@ def read(data: bytes, check_size: Any) -> Raster:
         block = None
         raster.notes.append("has EXIF data that are damaged and left out")
     raster.metadata = Metadata(
-        icc_profile=info.get("icc_profile") or None, exif=block, xmp=neutral_xmp(info.get("xmp"))
+        icc_profile=info.get("icc_profile") or None,
+        exif=block,
+        xmp=neutral_xmp(info.get("xmp")),
+        colour=cicp(data),
     )
     return raster
 

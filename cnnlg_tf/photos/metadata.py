@@ -13,6 +13,7 @@ from cnnlg_tf.photos.raster import Raster
 
 PHOTOSHOP_MARK = b"Photoshop 3.0\0"
 _RAW_PROFILES = {"Raw profile type exif", "Raw profile type xmp", "Raw profile type icc"}
+_BOXES = 2**16  # bytes, within which an AVIF or HEIC file describes itself
 _GAIN_MAP_XMP = (b"hdrgm:", b"HDRGainMap")
 _ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496"
 _THUMBNAIL_RESOURCES = (1033, 1036)
@@ -45,9 +46,21 @@ def add_metadata(raster: Raster, image: Image.Image, data: bytes) -> None:
         dpi=_dpi(info.get("dpi")),
         photoshop=neutral_photoshop(_photoshop(image)),
         text=tuple(_text(image, data)),
-        colour=tuple(c for c in png.chunks(data) if is_png and c.kind in png.COLOUR),
+        colour=tuple(c for c in png.chunks(data) if c.kind in png.COLOUR) if is_png else cicp(data),
     )
     raster.jpeg = _jpeg_coding(image, orientation)
+
+
+def cicp(data: bytes) -> tuple[Chunk, ...]:
+    """What an AVIF or HEIC file says of its colours by numbers, if it is not sRGB, as PNG says it."""
+    box = data.find(b"colrnclx", 0, _BOXES)
+    if box < 0 or len(data) < box + 15:
+        return ()
+    primaries, transfer = struct.unpack_from(">HH", data, box + 8)
+    plain = primaries in (1, 2) and transfer in (1, 2, 6, 13)
+    if plain or max(primaries, transfer) > 255:
+        return ()
+    return (Chunk(b"cICP", bytes([primaries, transfer, 0, 1])),)
 
 
 def neutral_xmp(packet: bytes | None) -> bytes | None:

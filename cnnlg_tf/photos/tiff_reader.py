@@ -89,6 +89,8 @@ def read(
         raster.notes.append(f"has {others + 1} pages: the first is used")
     raster.metadata, raster.orientation = _metadata(data, page, raster.notes)
     photometric = int(page.photometric)
+    if 262 not in page.tags:  # as libtiff guesses
+        photometric = _RGB if page.samplesperpixel >= 3 else _BLACK_IS_ZERO
     if photometric not in _CHANNELS:
         raise refuse(f"the photometric interpretation {_name(page.photometric)}")
     compression = int(page.compression)
@@ -207,6 +209,8 @@ def _interpret(
         raise refuse(f"{samples.shape[-1]} channels for {_name(page.photometric)}")
     colours = samples[..., :count]
     extras = [int(kind) for kind in page.extrasamples][: samples.shape[-1] - count]
+    if 338 not in page.tags and photometric == _RGB and samples.shape[-1] == 4:
+        extras = [_ALPHA if samples[..., 3].any() else 0]  # what OpenCV writes without a word
     at = next((n for n, kind in enumerate(extras) if kind in (_PREMULTIPLIED, _ALPHA)), None)
     alpha = None if at is None else _whole_range(samples[..., count + at], raster.bits)
     others = samples.shape[-1] - count - (at is not None)

@@ -367,3 +367,25 @@ def test_a_comment_too_long_for_jpeg_is_told(caplog: pytest.LogCaptureFixture) -
     with Image.open(io.BytesIO(carried(data, "JPEG"))) as image:
         assert "comment" not in image.info
     assert "its texts (Comment)" in caplog.text
+
+
+@pytest.mark.parametrize("turn", [1, 3, 6])
+def test_sides_in_exif_turn_with_the_photo(turn: int) -> None:
+    exif = Image.Exif()
+    exif.load(exif_block(turn))
+    exif[0x0100], exif[0x0101] = 36, 70000  # of different types
+    exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003] = 36, 24
+    out = exif_of(carried(pillow("JPEG", exif=exif.tobytes()), "JPEG"))
+    sides = out[0x0100], out[0x0101], out.get_ifd(0x8769)[0xA002], out.get_ifd(0x8769)[0xA003]
+    assert sides == ((70000, 36, 24, 36) if turn == 6 else (36, 70000, 36, 24))
+
+
+def test_colours_of_avif_and_heic_by_numbers_are_pngs_cicp(caplog: Any) -> None:
+    for data in (pillow("AVIF"), heic()):
+        caplog.clear()
+        place = data.index(b"colrnclx")
+        hdr = data[: place + 8] + struct.pack(">HH", 9, 16) + data[place + 12 :]  # BT.2100, PQ
+        assert decode_photo(data, "a").metadata.colour == ()
+        assert b"cICP\x09\x10\0\1" in carried(hdr, "PNG") and not caplog.records
+        carried(hdr, "JPEG")
+        assert "photo in: out (JPEG) cannot hold" in caplog.text and "cICP" in caplog.text

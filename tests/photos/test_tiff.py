@@ -4,6 +4,7 @@ import io
 import struct
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -153,6 +154,25 @@ def test_extra_channels_that_are_no_alpha(kinds: list[str]) -> None:
     elif kinds:
         assert photo.alpha is None
         assert photo.notes == ("has 1 extra channels that are no alpha, which are left out",)
+
+
+def test_a_fourth_channel_without_a_word_is_alpha_as_opencv_writes_it() -> None:
+    layers = deep(9, 13, 4)
+    photo = decode_photo(cv2.imencode(".tiff", layers)[1].tobytes(), "a.tif")
+    assert np.array_equal(photo.pixels, layers[..., 2::-1])
+    assert np.array_equal(photo.alpha, layers[..., 3]) and not photo.notes
+    layers[..., 3] = 0  # which would hide all
+    photo = decode_photo(cv2.imencode(".tiff", layers)[1].tobytes(), "a.tif")
+    assert photo.alpha is None and len(photo.notes) == 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_without_a_photometric_interpretation_zero_is_black(channels: int) -> None:
+    layers = deep(9, 13, channels)
+    data = tiff(np.squeeze(layers), photometric="rgb" if channels == 3 else "minisblack")
+    place = data.index(struct.pack("<HHL", 262, 3, 1))
+    data = data[:place] + struct.pack("<H", 263) + data[place + 2 :]
+    assert np.array_equal(decode_photo(data, "a.tif").pixels, np.broadcast_to(layers, (9, 13, 3)))
 
 
 def test_grey_with_alpha() -> None:
