@@ -162,7 +162,8 @@ def run_jobs(
 
     Raises:
         CnnlgError: the network cannot be opened, or a reference not be read.
-        ConfigError: further pictures, such as samples, for standard output.
+        ConfigError: an option is out of range, or nothing that the network can do; further pictures,
+            such as samples, for standard output.
     """
     extras = {"uncertainty": uncertainty, "save_mask": save_mask, "preview": preview}
     if (any(extras.values()) or options.get("samples")) and any(
@@ -186,8 +187,8 @@ def run_jobs(
             if job.mask is not None:
                 hole = read_again(job.mask) ^ invert_mask
                 check_mask_size(hole, photo.pixels)
-        except CnnlgError as failure:
-            yield Done(job, (), time.perf_counter() - start, failure)
+        except Exception as failure:
+            yield Done(job, (), time.perf_counter() - start, _as_error(failure, job.photo))
             continue
         inpainter = inpainter or open_inpainter()
         try:
@@ -207,19 +208,27 @@ def run_jobs(
                         **arguments,
                     )
                 )
-        except CnnlgError as failure:
-            error = failure
-        except Exception as failure:  # of a runtime, a codec or a disk: the next photo may be fine
-            logger.debug("the repair of %s failed", job.photo, exc_info=True)
-            error = CnnlgError(
-                f"photo {job.photo} must be repaired without an error. "
-                f"Received: {type(failure).__name__}: {failure}"
-            )
-            error.__cause__ = failure
+        except ConfigError:  # it would be the same for every photo
+            raise
+        except Exception as failure:
+            error = _as_error(failure, job.photo)
         damage = results[0].damage if results else None
         yield Done(job, written, time.perf_counter() - start, error, damage)
         if isinstance(error, CancelledError):
             return
+
+
+def _as_error(failure: Exception, photo: Path) -> CnnlgError:
+    """What ends a photo: of a runtime, a codec or a disk, too; the next photo may be fine."""
+    if isinstance(failure, CnnlgError):
+        return failure
+    logger.debug("the repair of %s failed", photo, exc_info=failure)
+    error = CnnlgError(
+        f"photo {photo} must be repaired without an error. "
+        f"Received: {type(failure).__name__}: {failure}"
+    )
+    error.__cause__ = failure
+    return error
 
 
 def _job(found: Found, masks: Masks | None, output: Path) -> Job:

@@ -304,6 +304,16 @@ def test_a_network_that_cannot_be_opened_ends_all(folder: Path) -> None:
         list(run_jobs(jobs, lambda: Inpainter(folder)))
 
 
+def test_what_the_network_cannot_do_ends_all(folder: Path) -> None:
+    jobs = plan_jobs([folder / "photos"], folder / "masks", folder / "out")
+    for options in ({"detail": 0.5}, {"samples": 1}, {"detail": 9.0}, {"feather": -1}):
+        with pytest.raises(ConfigError):
+            run(jobs, MeanFill(can=frozenset()), **options)
+    with pytest.raises(ConfigError, match="finding damage"):
+        run(plan_jobs([folder / "photos"], None, folder / "out"), MeanFill(can=frozenset()))
+    assert not (folder / "out").exists()
+
+
 def test_cancelling_ends_the_work(folder: Path) -> None:
     jobs = plan_jobs([folder / "photos"], folder / "masks", folder / "out")
     (done,) = run(jobs, cancelled=lambda: True)
