@@ -12,6 +12,7 @@ import click
 from cnnlg_tf import __version__
 from cnnlg_tf.cli import inpainting, measuring, page, production, study, training
 from cnnlg_tf.cli.reporting import Group
+from cnnlg_tf.cli.text import printable
 
 
 class _Notes(logging.Handler):
@@ -25,7 +26,7 @@ class _Notes(logging.Handler):
         message = record.getMessage()
         if message not in self._said:
             self._said.add(message)
-            click.echo(f"Note: {message}", err=True)
+            click.echo(printable(f"Note: {message}"), err=True)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,6 +2,7 @@
 
 import click
 
+from cnnlg_tf.cli.text import printable
 from cnnlg_tf.errors import CnnlgError
 
 
@@ -12,7 +13,7 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except CnnlgError as error:
-            click.echo(f"Error: {error}", err=True)
+            click.echo(printable(f"Error: {error}"), err=True)
             ctx.exit(1)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cnnlg_tf.cli.text import printable
 from cnnlg_tf.errors import CnnlgError
 
 if TYPE_CHECKING:
@@ -105,11 +106,11 @@ def run(
             elif done.error is not None and len(jobs) == 1:
                 raise done.error
             elif done.error is not None:
-                click.echo(f"Error: {done.error}", err=True)
+                click.echo(printable(f"Error: {done.error}"), err=True)
             elif not quiet and done.written:
                 names = ", ".join(str(path) for path in done.written)
                 found = "" if done.damage is None else f"found {done.damage}, "
-                click.echo(f"{names} ({found}{done.seconds:.1f} s)")
+                click.echo(printable(f"{names} ({found}{done.seconds:.1f} s)"))
     if failed:
         raise CnnlgError(f"{failed} of {len(jobs)} photos were not repaired")
 

@@ -218,11 +218,13 @@ class Inpainter:
             ImageError, MaskError: a file cannot be read, or the output not be written.
         """
         output = Path(output)
-        count = options.get("samples", 0)
-        names = [output.with_stem(f"{output.stem}_sample{n}") for n in range(1, count + 1)]
-        extras = {"uncertainty": uncertainty, "mask": save_mask, "preview": preview}
-        for extra in (extra for extra, wanted in extras.items() if wanted):
-            names.append(output.with_name(f"{output.stem}_{extra}.png"))
+        names = names_beside(
+            output,
+            samples=options.get("samples", 0),
+            uncertainty=uncertainty,
+            save_mask=save_mask,
+            preview=preview,
+        )
         for name in (output, *names):
             check_name(name)
         form = output_format(output)
@@ -249,6 +251,22 @@ class Inpainter:
         else:
             write_photo(output, source.with_pixels(result.photo), quality=quality)
         return [output, *names]
+
+
+def names_beside(
+    output: Path,
+    *,
+    samples: int = 0,
+    uncertainty: bool = False,
+    save_mask: bool = False,
+    preview: bool = False,
+) -> list[Path]:
+    """What `repair_file` writes beside an output, in its order."""
+    names = [output.with_stem(f"{output.stem}_sample{n}") for n in range(1, samples + 1)]
+    extras = {"uncertainty": uncertainty, "mask": save_mask, "preview": preview}
+    return names + [
+        output.with_name(f"{output.stem}_{extra}.png") for extra, wanted in extras.items() if wanted
+    ]
 
 
 def _grey(values: np.ndarray) -> Photo:

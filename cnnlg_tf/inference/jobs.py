@@ -16,7 +16,7 @@ import numpy as np
 from cnnlg_tf.errors import CancelledError, CnnlgError, ConfigError, ImageError
 from cnnlg_tf.inference.damage import Damage
 from cnnlg_tf.inference.files import STANDARD, Found, Masks, find_photos
-from cnnlg_tf.inference.inpainter import Inpainter, Repair, check_name
+from cnnlg_tf.inference.inpainter import Inpainter, Repair, check_name, names_beside
 from cnnlg_tf.photos import (
     WRITABLE,
     Format,
@@ -173,6 +173,7 @@ def run_jobs(
             "standard output takes one photo. Received: samples or other pictures of the repair too"
         )
     references = [as_photo(photo, "reference") for photo in reference]
+    jobs = _undisturbed(jobs, samples=options.get("samples", 0), **extras)
     yield from (Done(job, (), 0.0, job.error) for job in jobs if job.error is not None)
     read_again = lru_cache(maxsize=1)(_read_mask)  # often one serves all photos
     inpainter: Inpainter | None = None
@@ -292,7 +293,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _unharmed(jobs: list[Job], overwrite: bool) -> list[Job]:
-    """The jobs, with an error for each that would replace an input."""
+    """The jobs, with an error for each whose output would replace an input."""
     photos = {_identity(job.photo) for job in jobs}
     masks = {_identity(job.mask) for job in jobs if job.mask is not None}
 
@@ -311,6 +312,24 @@ def _unharmed(jobs: list[Job], overwrite: bool) -> list[Job]:
         else:
             return job
         return replace(job, error=error)
+
+    return [check(job) for job in jobs]
+
+
+def _undisturbed(jobs: Sequence[Job], **extras: Any) -> list[Job]:
+    """The jobs, with an error for each that would write beside its output what is another's."""
+    if not any(extras.values()):
+        return list(jobs)
+    outputs = {job.output for job in jobs}
+    inputs = {_identity(path) for job in jobs for path in (job.photo, job.mask) if path is not None}
+
+    def check(job: Job) -> Job:
+        for name in names_beside(job.output, **extras) if job.error is None else ():
+            found = _identity(name)
+            if name in outputs or (found is not None and found in inputs):
+                message = f"{name} would be replaced by what is written beside {job.output}"
+                return replace(job, error=ImageError(message))
+        return job
 
     return [check(job) for job in jobs]
 

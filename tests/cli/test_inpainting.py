@@ -194,6 +194,19 @@ main(sys.argv[1:])
 """
 
 
+def test_names_that_are_no_text(folder: Path) -> None:
+    photos = os.fsencode(folder / "photos")
+    os.rename(photos + b"/000.png", photos + b"/\xff\xfe.png")
+    os.rename(photos + b"/001.png", photos + b"/\xffbroken.png")
+    Path(os.fsdecode(photos + b"/\xff.txt")).touch()
+    command = [sys.executable, "-c", BAR, "inpaint", str(folder / "photos")]
+    command += ["--mask", str(folder / "masks/002.png"), "-o", str(folder / "out")]
+    done = subprocess.run(command, capture_output=True)
+    assert done.returncode == 1 and b"Traceback" not in done.stderr, done.stderr
+    assert done.stdout.count(b"\n") == 2 and done.stderr.count(b"\n") == 3
+    assert sorted(os.listdir(os.fsencode(folder / "out"))) == [b"002.png", b"\xff\xfe.png"]
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_bar_on_terminals_only(folder: Path, terminal: bool) -> None:
     (folder / "photos/001.png").unlink()

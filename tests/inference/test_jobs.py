@@ -183,9 +183,11 @@ def test_bad_outputs(folder: Path) -> None:
         plan_jobs([STANDARD], None, folder)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written(folder: Path) -> None:
-    (folder / "closed").mkdir(mode=0o500)
+def test_a_folder_that_cannot_be_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "closed").mkdir()
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: "closed" not in str(path)
+    )  # as for no root
     jobs = plan_jobs([folder / "photos/a.jpg"], None, folder / "closed/o.png")
     assert "closed cannot be written: permission denied" in errors(jobs)["a.jpg"]
 
@@ -250,6 +252,19 @@ def test_other_inputs_are_never_replaced(folder: Path) -> None:
     files = [folder / "photos/a.jpg", folder / "photos/b.gif"]
     jobs = plan_jobs(files, folder / "masks/a.png", folder / "masks", form="PNG", overwrite=True)
     assert errors(jobs).keys() == {"a.jpg"}  # would replace the mask of both
+
+
+def test_what_lies_beside_an_output_replaces_nothing(folder: Path) -> None:
+    one = photo(folder / "new/a.jpg")
+    hole = mask(folder / "new/o_mask.png")
+    before = hole.read_bytes()
+    (done,) = run(plan_jobs([one], hole, folder / "new/o.png"), save_mask=True)
+    assert "o_mask.png would be replaced by what is written beside" in str(done.error)
+    assert hole.read_bytes() == before and not (folder / "new/o.png").exists()
+    photo(folder / "photos/a_sample1.jpg")  # would be an output of its own
+    jobs = plan_jobs([folder / "photos"], folder / "masks/a.png", folder / "out")
+    failed = [done.job.photo.name for done in run(jobs, samples=1) if done.error]
+    assert failed == ["a.jpg"]
 
 
 def test_existing_outputs_are_skipped(folder: Path, caplog: Any) -> None:
