@@ -34,7 +34,7 @@ class Measured:
 
 
 @click.command(cls=Command)
-@click.option("--config", "path", default="configs/photos.yaml", show_default=True)
+@click.option("--config", "path", default="photos", show_default=True)
 @click.option("--set", "overrides", multiple=True, help="key=value, as of `cnnlg-tf train`.")
 @click.option("--phase", "name", default="prediction", show_default=True, help="Phase to time.")
 @click.option("--steps", default=60, show_default=True)
