@@ -1,14 +1,15 @@
 """Train one variant with one seed and measure it: `python -m cnnlg_tf.experiments.one_run FOLDER`.
 
-The folder holds settings.yaml: what `write_settings` wrote. The outcome goes into outcome.json there,
-the training into run/. A process for each run: memory is given back, runs stand beside each other,
-and TensorFlow's flags are those of the one configuration.
+The folder holds settings.yaml (`settings_text`); standard input is a pipe of whoever starts this. The
+outcome goes into outcome.json there, the training into run/. A process for each run: memory is given
+back, runs stand beside each other, and TensorFlow's flags are those of the one configuration.
 """
 
 import json
 import os
 import platform
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -139,6 +140,18 @@ def _versions() -> dict[str, str]:
     return found | {name: metadata.version(name) for name in packages}
 
 
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone, however it went: its pipe closes."""
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 if __name__ == "__main__":
+    end_with_parent()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     measure_run(Path(sys.argv[1]))

@@ -167,10 +167,15 @@ class _Processes:
         command = [sys.executable, "-m", "cnnlg_tf.experiments.one_run", str(folder)]
         with (folder / LOG).open("wb") as log:
             process = subprocess.Popen(
-                command, stdout=log, stderr=log, env={**os.environ, **environment}
+                command,
+                stdin=subprocess.PIPE,  # open as long as this process lives
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **environment},
             )
             self._running.add(process)
-            code = process.wait()
+            with process:
+                code = process.wait()
             self._running.discard(process)
         if code == 0:
             return None

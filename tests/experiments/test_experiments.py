@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -130,6 +132,21 @@ evaluations: {{tiny: {{photos: {photo_folder(count=1)}, masks: [box], size: 32}}
     assert seen == [(0, 1, True), (1, 1, False)]
 
 
+def test_a_run_ends_with_whoever_started_it() -> None:
+    """A killed experiment leaves no training behind that the next command would meet."""
+    code = (
+        "import time; from cnnlg_tf.experiments.one_run import end_with_parent;"
+        "end_with_parent(); print('here', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == b"here\n"
+        assert process.poll() is None
+        process.stdin.close()
+        assert process.wait(timeout=30) == 1
+
+
 def test_a_process_that_breaks_is_told(tmp_path: Path) -> None:
     (tmp_path / "settings.yaml").write_text("nothing: here")
     error = run._Processes()(tmp_path, {})
@@ -137,7 +154,15 @@ def test_a_process_that_breaks_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("ablation", 5), ("optimizers", 36), ("generalisation", 5), ("penalty", 6)]
+    ("name", "count"),
+    [
+        ("ablation", 5),
+        ("guides", 8),
+        ("tiny", 2),
+        ("optimizers", 25),
+        ("generalisation", 5),
+        ("penalty", 6),
+    ],
 )
 def test_shipped_experiments_are_valid(name: str, count: int) -> None:
     variants = expand(load_experiment(CONFIGS / f"{name}.yaml"))

@@ -39,7 +39,8 @@ QUALITY = 92  # of the page's JPEG files, the same for all methods
 TILE = 24  # pixels of the tiles that spoil a catch trial's picture
 
 Pixels = npt.NDArray[np.uint8]
-Method = Callable[[Case], Pixels]
+Method = Callable[[str, Case], Pixels]
+"""Gives its picture of a case of that name."""
 
 
 @dataclass(frozen=True)
@@ -88,16 +89,17 @@ def make_study(
     if (out / PAGE).exists():
         raise ConfigError(f"{out} must not hold a study yet: its answers would mix with another's")
     titles, repairs = _methods(methods, inpainter, retouched or {})
-    cases = list(_cases(Path(photos), options))
-    names = [_name(case) for case in cases]
-    sheets = make_sheets(names, list(titles), options.questions, options.catches, options.seed)
+    cases = _cases(Path(photos), options)
+    sheets = make_sheets(
+        list(cases), list(titles), options.questions, options.catches, options.seed
+    )
     pictures: dict[tuple[str, str], str] = {}
-    for done, case in enumerate(cases, 1):
-        _write_case(case, out / CASES)
+    for done, (name, case) in enumerate(cases.items(), 1):
+        _write_case(case, out / CASES / name)
         for method, repair in repairs.items():
-            pictures[_name(case), method] = _data_uri(_inside(case, repair(case)))
-        pictures[_name(case), INTACT] = _data_uri(case.image)
-        pictures[_name(case), SPOILT] = _data_uri(spoil(case.image))
+            pictures[name, method] = _data_uri(_inside(case, repair(name, case)))
+        pictures[name, INTACT] = _data_uri(case.image)
+        pictures[name, SPOILT] = _data_uri(spoil(case.image))
         if on_case:
             on_case(done, len(cases))
     settings = {
@@ -126,7 +128,7 @@ def _methods(
     repairs: dict[str, Method] = {}
     for name in names:
         if name == ORIGINAL:
-            titles[name], repairs[name] = "original photo", lambda case: case.image
+            titles[name], repairs[name] = "original photo", lambda _, case: case.image
         elif name == OURS:
             titles[name], repairs[name] = "CNNLG", _ours(inpainter)
         elif name in PEERS:
@@ -147,7 +149,7 @@ def _methods(
 
 
 def _theirs(peer: Peer) -> Method:
-    return lambda case: peer.repair(case.damaged, case.mask)
+    return lambda _, case: peer.repair(case.damaged, case.mask)
 
 
 def _ours(inpainter: "Callable[[], Inpainter] | None") -> Method:
@@ -155,7 +157,7 @@ def _ours(inpainter: "Callable[[], Inpainter] | None") -> Method:
 
     opened = inpainter() if inpainter else Inpainter()
 
-    def repair(case: Case) -> Pixels:
+    def repair(_: str, case: Case) -> Pixels:
         repaired: Pixels = opened.repair(case.damaged, case.mask).photo
         return repaired
 
@@ -163,8 +165,8 @@ def _ours(inpainter: "Callable[[], Inpainter] | None") -> Method:
 
 
 def _from_folder(folder: Path) -> Method:
-    def repair(case: Case) -> Pixels:
-        path = folder / f"{_name(case)}.png"
+    def repair(name: str, case: Case) -> Pixels:
+        path = folder / f"{name}.png"
         pixels = read_photo(path).on_white()
         if pixels.shape != case.image.shape:
             raise ImageError(
@@ -176,19 +178,21 @@ def _from_folder(folder: Path) -> Method:
     return repair
 
 
-def _cases(photos: Path, options: StudyOptions) -> Sequence[Case]:
-    """One case a photo, the kinds of masks in turn."""
+def _cases(photos: Path, options: StudyOptions) -> dict[str, Case]:
+    """One case a photo by a name of its own, the kinds of masks in turn."""
     kinds = list(options.masks)
     every = CaseSet(photos, kinds, options.size, options.limit, options.seed, options.fit)
-    return [
-        case
-        for number, case in enumerate(every)
-        if number % len(kinds) == number // len(kinds) % len(kinds)
-    ]
-
-
-def _name(case: Case) -> str:
-    return case.photo.replace("/", "_").rpartition(".")[0]
+    found: dict[str, Case] = {}
+    for number, case in enumerate(every):
+        if number % len(kinds) != number // len(kinds) % len(kinds):
+            continue
+        whole = case.photo.replace("/", "_")
+        name = whole.rpartition(".")[0]
+        # a.jpg beside a.png, or x_a.jpg beside x/a.jpg
+        while name in found:
+            name, whole = whole, f"{whole}_"
+        found[name] = case
+    return found
 
 
 def _inside(case: Case, picture: Pixels) -> Pixels:
@@ -196,11 +200,11 @@ def _inside(case: Case, picture: Pixels) -> Pixels:
     return np.where(case.mask[..., None], picture, case.image)
 
 
-def _write_case(case: Case, folder: Path) -> None:
+def _write_case(case: Case, stem: Path) -> None:
     """What an artist gets: the photo with its hole, and the hole white on black."""
-    write_photo(folder / f"{_name(case)}.png", Photo(with_hole(case)))
+    write_photo(stem.parent / f"{stem.name}.png", Photo(with_hole(case)))
     mask = np.repeat(np.where(case.mask, np.uint8(255), np.uint8(0))[..., None], 3, axis=-1)
-    write_photo(folder / f"{_name(case)}.mask.png", Photo(mask, grey=True))
+    write_photo(stem.parent / f"{stem.name}.mask.png", Photo(mask, grey=True))
 
 
 def spoil(image: Pixels) -> Pixels:

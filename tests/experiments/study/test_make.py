@@ -142,6 +142,18 @@ def test_an_artist_takes_part(made: tuple[Path, Key], tmp_path: Path) -> None:
         make_study(photos, tmp_path / "third", **arguments)
 
 
+def test_photos_of_one_name_are_kept_apart(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos" / "x").mkdir(parents=True)
+    for name in ("a.png", "a.jpg", "x_a.png", "x/a.png"):
+        pixels = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / name)
+    methods = ("original", "telea")
+    key = make_study(tmp_path / "photos", tmp_path / "study", methods=methods, options=OPTIONS)
+    names = {question.photo for sheet in key.sheets for question in sheet}
+    assert len(names) == 4 == len(list((tmp_path / "study" / "cases").glob("*.mask.png")))
+
+
 def test_spoilt_pictures_are_seen_at_once() -> None:
     """Of flat photos too."""
     for image in (np.full((96, 96, 3), 128, np.uint8), np.zeros((96, 96, 3), np.uint8) + 250):
