@@ -11,11 +11,11 @@ import io
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvicorn
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from cnnlg_tf.open import open_network
@@ -27,12 +27,16 @@ EXAMPLES = ROOT / "cnnlg_tf" / "examples"
 SIZES = {"wide": (1280, 800, 1), "phone": (390, 844, 2)}
 THEMES = ("dark", "light")
 DOCS = {
-    "wide-dark-variants": "page.jpg",
-    "wide-light-compare": "page-compare.jpg",
+    "wide-dark-compare": "page.jpg",
+    "wide-light-variants": "page-variants.jpg",
     "phone-light-marked": "page-phone.jpg",
 }
 PHOTOS = ("lake", "otters", "wren")
-STROKE = ((0.30, 0.35), (0.42, 0.50), (0.58, 0.42))  # of the photo's width and height
+# two cracks, of the photo's width and height
+CRACKS = (
+    ((0.16, 0.20), (0.29, 0.34), (0.37, 0.45), (0.47, 0.52), (0.60, 0.68), (0.66, 0.82)),
+    ((0.47, 0.52), (0.58, 0.47), (0.73, 0.50), (0.86, 0.42)),
+)
 
 
 def main() -> None:
@@ -79,6 +83,7 @@ def photograph(
         folder.mkdir()
         for stem in PHOTOS:
             shutil.copy(EXAMPLES / f"{stem}.jpg", folder)
+        _scratch(folder / f"{PHOTOS[0]}.jpg")
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=theme,  # type: ignore[arg-type]
@@ -145,8 +150,25 @@ def _serve(network: object, state: Path, target: Path | None) -> tuple[uvicorn.S
     return server, f"http://127.0.0.1:{port}/?token={token}"
 
 
+def _scratch(path: Path) -> None:
+    """Cracks over a photo, as an old print has them."""
+    image = Image.open(path)
+    draw = ImageDraw.Draw(image)
+    for crack in CRACKS:
+        places = [(x * image.width, y * image.height) for x, y in crack]
+        draw.line([(x + 1.5, y + 1.5) for x, y in places], (52, 48, 44), 5, joint="curve")
+        draw.line(places, (236, 230, 214), 4, joint="curve")
+    image.save(path, quality=95)
+
+
 def _draw(tab: Page) -> None:
-    """A stroke over the photo with the mouse."""
+    """Strokes along the cracks with the mouse."""
+    tab.evaluate("import('/static/tools.js').then(tools => tools.setSize(14))")
+    for crack in CRACKS:
+        _stroke(tab, crack)
+
+
+def _stroke(tab: Page, stroke: Sequence[tuple[float, float]]) -> None:
     places = tab.evaluate(
         """async (stroke) => {
           const { desk } = await import('/static/desk.js');
@@ -157,7 +179,7 @@ def _draw(tab: Page) -> None:
             return [frame.left + left, frame.top + top];
           });
         }""",
-        STROKE,
+        stroke,
     )
     tab.mouse.move(*places[0])
     tab.mouse.down()

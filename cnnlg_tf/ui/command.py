@@ -4,6 +4,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from cnnlg_tf.errors import ServingError
@@ -43,25 +44,20 @@ def serve_page(
     from cnnlg_tf.ui.app import create_app
     from cnnlg_tf.ui.store import default_state_folder
 
-    listener = listen(port)
-    number = listener.getsockname()[1]
-    app, token = create_app(
-        open_, default_state_folder(), None if target is None else Path(target), number
-    )
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        timeout_graceful_shutdown=2,
-        server_header=False,
-        h11_max_incomplete_event_size=64 * 1024,
-    )
-    address = f"http://{HOST}:{number}/?token={token}"
-    tell(f"the page: {address}")
-    tell("Ctrl+C stops it; unfinished work is kept until the machine's temporary files are cleared")
-    if browser:
-        threading.Timer(0.3, webbrowser.open, [address]).start()
-    with listener:
-        uvicorn.Server(config).run(sockets=[listener])
+    with listen(port) as listener:
+        number = listener.getsockname()[1]
+        page = None if target is None else Path(target)
+        app, token = create_app(open_, default_state_folder(), page, number)
+        config = uvicorn.Config(
+            app, log_level="warning", timeout_graceful_shutdown=2, server_header=False
+        )
+        address = f"http://{HOST}:{number}/?token={token}"
+        tell(f"the page: {address}")
+        tell("Ctrl+C stops it; unfinished work is kept among the system's temporary files")
+        if browser:
+            threading.Timer(0.3, webbrowser.open, [address]).start()
+        with suppress(KeyboardInterrupt):  # which the server passes on once it has ended well
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def listen(port: int) -> socket.socket:

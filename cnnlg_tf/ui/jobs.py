@@ -143,7 +143,7 @@ class Worker:
         for job in list(self._jobs.values()):
             job.cancel()
         self._queue.put(None)
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=2)  # a window takes less, mostly; the thread is a daemon
 
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
