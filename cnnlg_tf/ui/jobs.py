@@ -82,6 +82,9 @@ class Job:
             self.tell("cancelled", {})
         except CnnlgError as error:
             self.tell("failed", {"error": str(error)})
+        except OSError as error:
+            what = f"the page's files cannot be read or written: {error.strerror or error}"
+            self.tell("failed", {"error": what})
         except MemoryError:
             self.tell("failed", {"error": "the machine's memory does not suffice for this repair"})
         except Exception as error:  # a fault of the program: the page and the thread live on

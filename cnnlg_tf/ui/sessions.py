@@ -10,12 +10,12 @@ references/0    pictures whose texture may be copied
 import json
 import threading
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from cnnlg_tf.errors import MaskError
+from cnnlg_tf.errors import CancelledError, MaskError
 from cnnlg_tf.files import atomic_path
 from cnnlg_tf.inference.windows import Box
 from cnnlg_tf.photos import Photo, decode_mask, decode_photo
@@ -178,9 +178,17 @@ class Session:
         return Edit.load(self.folder / "edits" / f"{number}.npz")
 
     def add_edit(self, edit: Edit) -> None:
-        """A new repair counts from now on; those that were undone are gone, and the mask is done."""
+        """A new repair counts from now on; those that were undone are gone, and the mask is done.
+
+        Raises:
+            CancelledError: the photo was closed meanwhile.
+        """
         with self.lock:
+            if not self.folder.exists():
+                raise CancelledError("the photo was closed")
             record = self.record
+            # the pixels may have changed while the repair was made
+            edit = replace(edit, before=self.pixels()[edit.box.slices][edit.hole])
             edit.save(self.folder / "edits" / f"{record.head}.npz")
             for listed in (record.boxes, record.choices, record.chosen):
                 del listed[record.head :]

@@ -123,8 +123,11 @@ def box_of(request: Request, session: Session) -> Box:
 
 async def on_error(request: Request, error: Exception) -> Response:
     """Every refusal is JSON: {"error": what was expected and what came}."""
+    if isinstance(error, OSError):  # a full disk, or a file that the system has cleared away
+        what = f"the page's files cannot be read or written: {error.strerror or error}"
+        return JSONResponse({"error": what}, 500)
     status = error.status if isinstance(error, RequestError) else 400
     return JSONResponse({"error": str(error)}, status)
 
 
-ERRORS = {CnnlgError: on_error}
+ERRORS = {CnnlgError: on_error, OSError: on_error}

@@ -103,7 +103,9 @@ def test_mask_goes_there_and_back_and_grows(page: ServedPage) -> None:
     assert refused.status_code == 400 and "(50, 67)" in refused.json()["error"]
 
 
-@pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.webp", "photo.tif"])
+@pytest.mark.parametrize(
+    "name", ["photo.jpg", "photo.png", "photo.webp", "photo.tif", "photo.avif"]
+)
 def test_file_comes_back_in_its_format_with_exif_and_profile(page: ServedPage, name: str) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
@@ -123,11 +125,14 @@ def test_file_comes_back_in_its_format_with_exif_and_profile(page: ServedPage, n
     image = Image.open(io.BytesIO(answer.content))
     suffix = Path(name).suffix
     assert f"photo_repaired{suffix}" in answer.headers["content-disposition"]
-    assert image.format == {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tif": "TIFF"}[suffix[1:]]
+    assert (
+        image.format
+        == {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tif": "TIFF", "avif": "AVIF"}[suffix[1:]]
+    )
     assert image.getexif()[0x010F] == "A camera"
     assert image.info["icc_profile"] == profile
     result = np.asarray(image.convert("RGB"))
-    if suffix != ".jpg":
+    if suffix not in (".jpg", ".avif"):
         outside = ~box_mask(96, 128, 10, 20, 18, 40)
         assert (result[outside] == known[outside]).all()
 
@@ -342,3 +347,49 @@ def test_hidden_colours_are_not_damaged(page: ServedPage) -> None:
     page.finish(page.client.post(f"/api/photos/{key}/damage"))
     mask = decoded(page.client.get(f"/api/photos/{key}/damage").content)
     assert mask[:, :32].all() and not mask[:, 32:].any()
+
+
+def test_heic_opens_and_is_saved_as_heic(page: ServedPage) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="the extra `heic` is not installed")
+    buffer = io.BytesIO()
+    heif.from_pillow(Image.fromarray(make_photo(64, 96))).save(buffer, quality=90)
+    answer = page.client.post("/api/photos", files={"photo": ("phone.heic", buffer.getvalue())})
+    key = answer.json()["key"]
+    page.opened.append(key)
+    assert answer.json()["format"] == "HEIF"
+    saved = page.client.get(f"/api/photos/{key}/file")
+    assert "phone_repaired.heic" in saved.headers["content-disposition"]
+    assert heif.open_heif(io.BytesIO(saved.content)).size == (96, 64)
+
+
+def test_repair_of_a_closed_or_changed_photo(page: ServedPage, photo: np.ndarray) -> None:
+    key = page.open(photo)["key"]
+    repair(page, key)
+    page.network.gate.clear()
+    answer = page.client.post(
+        f"/api/photos/{key}/repairs", files={"mask": encode_bits(box_mask(48, 64, 5, 5, 30, 30))}
+    )
+    page.client.post(f"/api/photos/{key}/repairs/undo")
+    page.network.gate.set()
+    assert page.finish(answer)[-1][0] == "done"
+    page.client.post(f"/api/photos/{key}/repairs/undo")
+    assert (pixels(page, key) == photo).all(), (
+        "undo brings what was there, not what was there earlier"
+    )
+    page.network.gate.clear()
+    answer = page.client.post(f"/api/photos/{key}/repairs", files={"mask": encode_bits(HOLE)})
+    page.client.delete(f"/api/photos/{key}")
+    page.network.gate.set()
+    assert page.finish(answer)[-1][0] == "cancelled"
+    assert not (page.state / "sessions" / key).exists()
+
+
+def test_cleared_files_are_told(page: ServedPage, photo: np.ndarray) -> None:
+    key = page.open(photo)["key"]
+    repair(page, key)
+    (page.state / "sessions" / key / "edits" / "0.npz").unlink()
+    answer = page.client.post(f"/api/photos/{key}/repairs/undo")
+    assert (
+        answer.status_code == 500
+        and "cannot be read or written: No such file" in answer.json()["error"]
+    )

@@ -4,6 +4,7 @@ import { FULL, SIDE } from "./mask.js";
 
 const COLOUR = [255, 46, 99];
 const OPACITY = 0.55;
+const KEPT_CELLS = 300;
 
 export class Overlay {
   constructor(mask) {
@@ -71,7 +72,9 @@ export class Overlay {
     }
     canvas.getContext("2d").putImageData(image, 0, 0);
     const cell = { canvas, stamp: this.mask.stamps[index] };
+    this.cells.delete(index); // the latest drawn stand last
     this.cells.set(index, cell);
+    if (this.cells.size > KEPT_CELLS) this.cells.delete(this.cells.keys().next().value);
     return cell;
   }
 }
