@@ -7,7 +7,7 @@ import numpy as np
 
 from cnnlg_tf.extras import require
 from cnnlg_tf.photos import exif
-from cnnlg_tf.photos.metadata import cicp, neutral_xmp
+from cnnlg_tf.photos.metadata import cicp, has_tone_map, neutral_xmp
 from cnnlg_tf.photos.photo import Metadata
 from cnnlg_tf.photos.raster import Raster
 
@@ -55,7 +55,8 @@ def read(data: bytes, check_size: Any) -> Raster:
         raster.notes.append(f"has {len(file)} pictures: the primary one is used")
     if info.get("depth_images"):
         raster.notes.append("has a depth map, which is left out")
-    if any("gainmap" in str(name).lower() for name in info.get("aux", {})):
+    named = any("gainmap" in str(name).lower() for name in info.get("aux", {}))
+    if named or has_tone_map(data):
         raster.notes.append("has a gain map, which is left out")
     block = info.get("exif")
     try:

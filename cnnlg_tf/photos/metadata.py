@@ -3,6 +3,7 @@
 import math
 import re
 import struct
+from collections.abc import Iterable
 from typing import Any
 
 from PIL import Image
@@ -15,6 +16,7 @@ PHOTOSHOP_MARK = b"Photoshop 3.0\0"
 _RAW_PROFILES = {"Raw profile type exif", "Raw profile type xmp", "Raw profile type icc"}
 _BOXES = 2**16  # bytes, within which an AVIF or HEIC file describes itself
 _GAIN_MAP_XMP = (b"hdrgm:", b"HDRGainMap")
+_MOTION_XMP = (b"MotionPhoto", b"MicroVideo")
 _ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496"
 _THUMBNAIL_RESOURCES = (1033, 1036)
 
@@ -32,8 +34,14 @@ def add_metadata(raster: Raster, image: Image.Image, data: bytes) -> None:
     marks = _segments(image, b"APP2")
     if image.format == "MPO" and _second_pictures(image):
         notes.append("has a second picture (a gain map or a stereo view), which is left out")
-    elif _has_gain_map(xmp) or any(mark.startswith(_ISO_GAIN_MAP) for mark in marks):
+    elif (
+        _mentions(xmp, _GAIN_MAP_XMP)
+        or any(mark.startswith(_ISO_GAIN_MAP) for mark in marks)
+        or has_tone_map(data)
+    ):
         notes.append("has a gain map, which is left out")
+    if _mentions(xmp, _MOTION_XMP):
+        notes.append("has a video (a motion photo), which is left out")
     if any(s.startswith(b"http://ns.adobe.com/xmp/extension/") for s in _segments(image, b"APP1")):
         notes.append("has extended XMP, which is left out")
     if any(s.startswith(b"JP") for s in _segments(image, b"APP11")):
@@ -53,7 +61,7 @@ def add_metadata(raster: Raster, image: Image.Image, data: bytes) -> None:
 
 def cicp(data: bytes) -> tuple[Chunk, ...]:
     """What an AVIF or HEIC file says of its colours by numbers, if it is not sRGB, as PNG says it."""
-    box = data.find(b"colrnclx", 0, _BOXES)
+    box = data.find(b"colrnclx", 0, _BOXES) if data[4:8] == b"ftyp" else -1
     if box < 0 or len(data) < box + 15:
         return ()
     primaries, transfer = struct.unpack_from(">HH", data, box + 8)
@@ -63,13 +71,22 @@ def cicp(data: bytes) -> tuple[Chunk, ...]:
     return (Chunk(b"cICP", bytes([primaries, transfer, 0, 1])),)
 
 
+def has_tone_map(data: bytes) -> bool:
+    """Whether an AVIF or HEIC file names the brand of pictures with a gain map (ISO 21496-1)."""
+    return data[4:8] == b"ftyp" and b"tmap" in data[8:64]
+
+
 def neutral_xmp(packet: bytes | None) -> bytes | None:
-    """An XMP packet that asks for no rotation, has no thumbnail and tells of no gain map."""
-    if not packet or _has_gain_map(packet):
+    """An XMP packet that asks for no rotation, has no thumbnail and tells of no gain map or video."""
+    if not packet or _mentions(packet, (*_GAIN_MAP_XMP, *_MOTION_XMP)):
         return None
     packet = re.sub(rb'(tiff:Orientation\s*=\s*["\'])\d', rb"\g<1>1", packet)
     packet = re.sub(rb"(<tiff:Orientation>\s*)\d", rb"\g<1>1", packet)
-    return re.sub(rb"<(x\w*p:Thumbnails)\b.*?</\1>", b"", packet, flags=re.DOTALL)
+    for name in (b"xmp:Thumbnails", b"xap:Thumbnails"):
+        start, end = packet.find(b"<" + name), packet.rfind(b"</" + name + b">")
+        if 0 <= start < end:
+            packet = packet[:start] + packet[end + len(name) + 3 :]
+    return packet
 
 
 def neutral_photoshop(resources: bytes | None) -> bytes | None:
@@ -93,8 +110,8 @@ def neutral_photoshop(resources: bytes | None) -> bytes | None:
     return kept or None
 
 
-def _has_gain_map(packet: bytes | None) -> bool:
-    return packet is not None and any(mark in packet for mark in _GAIN_MAP_XMP)
+def _mentions(packet: bytes | None, words: Iterable[bytes]) -> bool:
+    return packet is not None and any(word in packet for word in words)
 
 
 def _bytes(value: Any) -> bytes | None:

@@ -83,6 +83,8 @@ def read(
     _log.setLevel(logging.CRITICAL + 1)  # its complaints end in ours
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page, others = _first_picture(file)
+        if _is_raw(data, page):
+            raise refuse("a camera's raw file, of which only a preview is a picture")
     check_size(page.imagewidth, page.imagelength)
     raster = Raster(np.empty((0, 0, 3)), form="TIFF", bits=page.bitspersample)
     if others:
@@ -115,6 +117,11 @@ def _first_picture(file: Any) -> tuple[Any, int]:
     full = [page for page in pages if not int(page.subfiletype) & 0b101]
     first = (full or pages)[0]
     return first, len(full) - 1 + len(file.pages) - len(pages) if full else 0
+
+
+def _is_raw(data: bytes, page: Any) -> bool:
+    """Whether a page shows the preview of raw data: Canon's mark, or a preview above other pictures."""
+    return data[8:12] == b"CR\2\0" or (bool(int(page.subfiletype) & 1) and 330 in page.tags)
 
 
 def _metadata(data: bytes, page: Any, notes: list[str]) -> tuple[Metadata, int]:

@@ -54,7 +54,7 @@ def test_damaged_files(name: str, changes: list[tuple[float, int]], end: float) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MAKERS)
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(CHANGES, st.one_of(st.just(1.0), PLACES))
 def test_damaged_files_at_length(name: str, changes: list[tuple[float, int]], end: float) -> None:
     check(damaged(whole(name), changes, end))

@@ -246,6 +246,12 @@ def test_tiff_with_long_tags_to_jpeg(caplog: pytest.LogCaptureFixture) -> None:
 HDR_XMP = b'<x:xmpmeta><rdf:Description xmlns:hdrgm="x" hdrgm:Version="1.0"/></x:xmpmeta>'
 
 
+def with_brand(data: bytes) -> bytes:
+    """A HEIC file with the brand of pictures with a gain map."""
+    assert b"miaf" in data[:64]
+    return data.replace(b"miaf", b"tmap", 1)
+
+
 def test_gain_maps_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     small = Image.fromarray(colours()[::2, ::2, 0])
     files = {
@@ -253,6 +259,7 @@ def test_gain_maps_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
         "ultra.jpg": pillow("MPO", save_all=True, append_images=[small], xmp=HDR_XMP),
         "iso.jpg": pillow("JPEG", extra=b"\xff\xe2\0\x1furn:iso:std:iso:ts:21496:-1\0\0"),
         "xmp.avif": pillow("AVIF", xmp=HDR_XMP),
+        "tone.heic": with_brand(heic()),
     }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
@@ -274,6 +281,12 @@ def test_content_credentials_and_extended_xmp_are_told() -> None:
         (True, False),
         (False, True),
     ]
+
+
+def test_motion_photos_are_told() -> None:
+    photo = decode_photo(pillow("JPEG", xmp=b'<x GCamera:MotionPhoto="1"/>'), "a")
+    assert photo.notes == ("has a video (a motion photo), which is left out",)
+    assert photo.metadata.xmp is None
 
 
 def test_thumbnails_inside_xmp_go() -> None:

@@ -256,6 +256,19 @@ def test_the_first_full_page_is_used() -> None:
     assert photo.notes == ("has 2 pages: the first is used",)
 
 
+def test_previews_of_raw_files_are_refused() -> None:
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        file.write(colours(), photometric="rgb", subfiletype=1, subifds=1)
+        file.write(deep(40, 60), photometric="minisblack")
+    with pytest.raises(ImageError, match="a camera's raw file, of which only a preview"):
+        decode_photo(buffer.getvalue(), "a.dng")
+    canon = np.zeros((9, 13), int)
+    canon[0, :3] = ord("C"), ord("R"), 2  # where this file has its pixels
+    with pytest.raises(ImageError, match="photo a.cr2 must be .* a camera's raw file"):
+        decode_photo(packed_tiff(canon, 8), "a.cr2")
+
+
 FLOATS = np.linspace(0, 1, 117, dtype=np.float64).reshape(9, 13)
 
 
