@@ -17,7 +17,7 @@ def start_tensorflow() -> None:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with _standard_error_held():
+    with standard_error_held():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
@@ -33,7 +33,8 @@ def use_threads(threads: int) -> None:
 
 
 @contextmanager
-def _standard_error_held() -> Iterator[None]:
+def standard_error_held() -> Iterator[None]:
+    """Keep what native code writes to file descriptor 2 meanwhile; it is shown only on an error."""
     sys.stderr.flush()
     original = os.dup(2)
     with tempfile.TemporaryFile() as held:

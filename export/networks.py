@@ -16,6 +16,7 @@ from cnnlg_tf.inference.network import (
     Filled,
     seed_pair,
 )
+from cnnlg_tf.startup import standard_error_held, start_tensorflow
 
 ARTEFACTS = (".onnx", ".tflite", ".xml", ".bin", ".engine", ".pb")
 SAMPLE, FIND_DAMAGE = "sample", "find_damage"
@@ -47,7 +48,6 @@ class ExportNetwork:
             least, most = max(profile["minimum"][1:]), min(profile["maximum"][1:])
         elif self.manifest["format"] == "saved_model":
             from cnnlg_tf.export.saved_model import as_runner, load_functions
-            from cnnlg_tf.startup import start_tensorflow
 
             start_tensorflow()
             self._functions = load_functions(self._folder, threads)
@@ -56,6 +56,11 @@ class ExportNetwork:
             self._repair = formats.find(self.manifest["format"]).load_runner(
                 folder, threads=threads, verify=False
             )
+        if self.manifest["format"] == "litert":
+            with standard_error_held():  # its first run tells there how it computes
+                self._repair(
+                    np.zeros((1, 16, 16, 3), np.float32), np.zeros((1, 16, 16, 1), np.float32)
+                )
         self._least = max(SMALLEST_SIDE, least)
         self.widest = min(WIDEST_SIDE, most)
         self.can = frozenset({SAMPLE, FIND_DAMAGE}.intersection(self._functions))

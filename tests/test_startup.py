@@ -8,7 +8,7 @@ from cnnlg_tf import startup
 
 
 def test_messages_are_dropped_on_success(capfd: object) -> None:
-    with startup._standard_error_held():
+    with startup.standard_error_held():
         os.write(2, b"chatter")
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"  # type: ignore[attr-defined]
@@ -18,7 +18,7 @@ def test_messages_are_shown_on_failure() -> None:
     script = (
         "import os\n"
         "from cnnlg_tf import startup\n"
-        "with startup._standard_error_held():\n"
+        "with startup.standard_error_held():\n"
         "    os.write(2, b'library not found\\n')\n"
         "    raise ImportError('no module')\n"
     )
