@@ -83,8 +83,8 @@ def plan_jobs(
         photos: files, folders whose photos are taken, or "-" for standard input.
         mask: a file, which serves every photo; a folder, with the photos' folders in it; "-". None
             for masks beside the photos if there is a `mask_suffix`, else for blind repair.
-        output: a file name for one photo, or "-"; otherwise, or if it is a folder or has no suffix,
-            the folder for outputs that are named like their photos (PNG where that format cannot be
+        output: a file name for one photo, or "-"; otherwise, or if it is a folder, ends in / or has
+            no suffix, the folder for outputs that are named like their photos (PNG where that format cannot be
             written). None: in place, with `overwrite`.
         mask_suffix: what a mask's name has more than its photo's: "_mask" for a_mask.png.
         recursive: take the photos of folders in folders too; outputs get the same folders.
@@ -114,7 +114,7 @@ def plan_jobs(
     masks = None if blind else Masks(mask, mask_suffix)
     target = None if output is None else Path(output)
     found = find_photos(photos, masks, target, recursive=recursive)
-    outputs = _outputs(found, photos, target, form)
+    outputs = _outputs(found, photos, target, form, str(output).endswith(("/", os.sep)))
     doubles = [path for path, count in Counter(outputs).items() if count > 1]
     if doubles:
         raise ImageError(f"each photo needs an output of its own. Received: {doubles[0]} twice")
@@ -249,12 +249,16 @@ def _job(found: Found, masks: Masks | None, output: Path) -> Job:
 
 
 def _outputs(
-    found: list[Found], photos: Sequence[str | Path], target: Path | None, form: Format | None
+    found: list[Found],
+    photos: Sequence[str | Path],
+    target: Path | None,
+    form: Format | None,
+    to_folder: bool,
 ) -> list[Path]:
     """The output of each photo; raises ImageError where `target` can be none of several."""
     if target is None:
         return [each.file for each in found]
-    several = len(found) > 1 or any(os.path.isdir(photo) for photo in photos)
+    several = len(found) > 1 or to_folder or any(os.path.isdir(photo) for photo in photos)
     if several and (target == STANDARD or os.path.isfile(target) or _is_file_name(target)):
         raise ImageError(f"the output of several photos must be a folder. Received: {target}")
     if several or os.path.isdir(target) or not (target.suffix or target == STANDARD):
@@ -284,10 +288,10 @@ def _output_name(photo: Path, form: Format | None) -> str:
 
 def _check_folder(folder: Path) -> None:
     """Raise ImageError when files cannot be written to a folder, which need not exist."""
-    while not os.path.exists(folder):
+    while not os.path.exists(folder) and folder != folder.parent:
         folder = folder.parent
     if not os.path.isdir(folder):
-        raise ImageError(f"the output must lie in a folder. Received: {folder}, which is a file")
+        raise ImageError(f"the output must lie in a folder. Received: {folder}, which is none")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ImageError(f"the output's folder {folder} cannot be written: permission denied")
 

@@ -59,6 +59,7 @@ def test_one_photo_to_a_file_or_a_folder(folder: Path) -> None:
     assert plan_jobs([one], hole, folder / "o.png") == [Job(one, hole, folder / "o.png")]
     assert plan_jobs([one], None, folder / "new") == [Job(one, None, folder / "new/a.jpg")]
     assert plan_jobs([one], None, folder)[0].output == folder / "a.jpg"
+    assert plan_jobs([one], None, f"{folder}/v1.5/")[0].output == folder / "v1.5/a.jpg"
     assert plan_jobs([STANDARD], hole, "-") == [Job(STANDARD, hole, STANDARD)]
 
 
