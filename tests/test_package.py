@@ -24,8 +24,6 @@ def test_the_wheel_is_complete(tmp_path: Path) -> None:
         "cnnlg_tf/weights/lpips_alexnet.npz",
         "cnnlg_tf/weights/efficientnet_lite0.npz",
         "cnnlg_tf/weights/efficientnet_lite0.LICENSE",
-        "cnnlg_tf/weights/efficientnet_lite0.npz",
-        "cnnlg_tf/weights/efficientnet_lite0.LICENSE",
         "cnnlg_tf/examples/wren.jpg",
         "cnnlg_tf/evaluation/report.html",
         "cnnlg_tf/experiments/study/page.html",

@@ -5,32 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import pytest
 
 from cnnlg_tf.evaluation.cache import PeerCache
 from cnnlg_tf.evaluation.cases import Case
 from cnnlg_tf.evaluation.ffd import Moments
 from cnnlg_tf.evaluation.metrics import Gradients
-from cnnlg_tf.evaluation.ffd import Moments
-from cnnlg_tf.evaluation.metrics import Gradients
 from cnnlg_tf.evaluation.peers import load_peers
-from cnnlg_tf.evaluation.results import Scores
-from cnnlg_tf.evaluation.scoring import Scored
 from cnnlg_tf.evaluation.results import Scores
 from cnnlg_tf.evaluation.scoring import Scored
 
 _IMAGE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-_SCORES = Scores(
-    psnr=20.5,
-    hole_psnr=10.25,
-    ssim=0.9,
-    lpips=0.1,
-    seconds=0.5,
-    known_exact=True,
-    gradients=(Gradients(3, 0.1, 0.7), Gradients(0, 0.0, 0.0)),
-)
-_MOMENTS = [Moments.of(np.random.default_rng(1).normal(size=(9, c))) for c in (24, 40, 112)]
-_SCORED = Scored(_IMAGE[::-1].copy(), _SCORES, _MOMENTS)
 _SCORES = Scores(
     psnr=20.5,
     hole_psnr=10.25,
@@ -69,8 +53,6 @@ def test_anything_else_is_a_miss(tmp_path: Path) -> None:
     assert cache.load(replace(peer, settings="another version"), _CASE) is None
 
 
-@pytest.mark.parametrize("suffix", ["png", "npz", "json"])
-@pytest.mark.parametrize("kept", [0, 40])
 @pytest.mark.parametrize("suffix", ["png", "npz", "json"])
 @pytest.mark.parametrize("kept", [0, 40])
 def test_a_damaged_entry_is_a_miss(tmp_path: Path, suffix: str, kept: int) -> None:

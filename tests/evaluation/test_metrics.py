@@ -96,33 +96,6 @@ def test_gradients_of_a_thin_hole_have_no_deep_band() -> None:
     )
 
 
-def test_gradients_by_depth() -> None:
-    mask = np.zeros((80, 80), bool)
-    mask[10:71, 10:71] = True  # 61 px: the middle is 31 px from what is known
-    true = np.tile(np.arange(80)[None, :, None] / 100, (80, 1, 3))
-    repaired = true.copy()
-    repaired[:, :40] = true[:, 40:41]  # flat on the left of the middle
-    bands = hole_gradients(repaired, true, mask)
-    depth = np.minimum.reduce([np.arange(61) + 1, np.arange(61)[::-1] + 1])
-    expected = np.minimum(depth[:, None], depth[None, :])  # of a square, along its axes
-    counts = [np.sum(expected <= 8), np.sum((expected > 8) & (expected <= 24)), 13**2]
-    assert [band.pixels for band in bands] == counts
-    for band in bands:
-        assert band.true == pytest.approx(band.pixels * 0.01 / 2)
-    assert bands[2].repaired / bands[2].true == pytest.approx(7 / 13)
-
-
-def test_gradients_of_a_thin_hole_have_no_deep_band() -> None:
-    image = np.random.default_rng(0).uniform(size=(20, 20, 3))
-    mask = np.zeros((20, 20))
-    mask[5:9] = 1
-    shallow, middle, deep = hole_gradients(image, image, mask)
-    assert shallow.repaired == shallow.true > 0 and shallow.pixels == 80
-    assert middle == deep == (0, 0.0, 0.0)
-    # What touches the photo's edge is deep where nothing known is near.
-    assert hole_gradients(image, image, np.arange(20)[:, None] * np.ones(20) < 15)[1].pixels == 7 * 20
-
-
 def test_errors() -> None:
     image = np.zeros((8, 9, 3))
     with pytest.raises(ImageError, match=r"of the same size.*image.shape=\(8, 9, 3\)"):
@@ -133,8 +106,6 @@ def test_errors() -> None:
         ssim(image, image)
     with pytest.raises(MaskError, match=r"like the image \(8, 9\). Received: mask.shape=\(9, 8\)"):
         hole_psnr(image, image, np.ones((9, 8)))
-    with pytest.raises(MaskError, match=r"mask must be \[height, width\] like the image"):
-        hole_gradients(image, image, np.ones((9, 8)))
     with pytest.raises(MaskError, match=r"mask must be \[height, width\] like the image"):
         hole_gradients(image, image, np.ones((9, 8)))
     with pytest.raises(MaskError, match="mask must have a hole"):

@@ -1,12 +1,10 @@
 """Averages, buckets and verdicts."""
 
 import math
-import math
 from dataclasses import replace
 
 import pytest
 
-from cnnlg_tf.evaluation.metrics import Gradients
 from cnnlg_tf.evaluation.metrics import Gradients
 from cnnlg_tf.evaluation.results import OURS, Row
 from cnnlg_tf.evaluation.summary import (
@@ -85,33 +83,6 @@ def test_verdicts_compare_with_the_best_peer_of_each_metric() -> None:
     titles = {"telea": "Telea", "patchmatch": "PatchMatch"}
     assert say(found["psnr"], titles) == "PSNR +1.00 dB over Telea"
     assert say(found["lpips"], titles) == "LPIPS 1.20 times PatchMatch's"
-
-
-def test_sharpness_is_pooled_and_ffd_is_of_a_kind() -> None:
-    rows = [_row("telea", 20, 0.2), _row("telea", 40, 0.2)]
-    scores = by_kind(rows, {"box": {"telea": (0.5, 0.25, math.nan)}})["box"]["telea"]
-    assert scores["sharpness_8"] == pytest.approx((10 + 20) / 40)
-    assert scores["sharpness_24"] == 0.5
-    assert "sharpness_deep" not in scores  # no pixel lies so deep
-    assert (scores["ffd_4"], scores["ffd_8"]) == (0.5, 0.25)
-    assert "ffd_16" not in scores  # too few cells
-    assert "ffd_4" not in by_ratio(rows)["10-20 %"]["telea"]
-
-
-def test_verdicts_on_ffd_skip_what_was_not_measured() -> None:
-    rows = [_row("telea", 25, 0.2), _row("patchmatch", 24, 0.1), _row(OURS, 26, 0.12)]
-    ffd = {"telea": (0.9, 0.9, 0.9), "patchmatch": (0.1, 0.2, 0.2), OURS: (0.05, 0.3, math.nan)}
-    found = {verdict.metric: verdict for verdict in verdicts(by_kind(rows, {"box": ffd}))["box"]}
-    assert found["ffd_4"].wins and found["ffd_4"].ratio == pytest.approx(0.5)
-    assert not found["ffd_8"].wins and found["ffd_8"].best_peer == "patchmatch"
-    assert "ffd_16" not in found
-    assert say(found["ffd_4"], {}) == "FFD 1/4 0.50 times patchmatch's"
-
-
-def test_merit_of_sharpness_is_nearness_to_the_photo() -> None:
-    assert merit("sharpness_8", 0.9) > merit("sharpness_8", 1.2)
-    assert merit("lpips", 0.1) > merit("lpips", 0.2)
-    assert merit("psnr", 21) > merit("psnr", 20)
 
 
 def test_sharpness_is_pooled_and_ffd_is_of_a_kind() -> None:
