@@ -11,7 +11,7 @@ from PIL import Image
 from cnnlg_tf.errors import CnnlgError
 from cnnlg_tf.photos import png
 from cnnlg_tf.photos.metadata import add_metadata
-from cnnlg_tf.photos.raster import Raster
+from cnnlg_tf.photos.raster import Raster, divided
 
 # formats that are one picture; not read: EPS and WMF (programs), PDF, and stubs without a decoder
 FORMATS = (
@@ -104,7 +104,11 @@ def _split_8_bit(raster: Raster, image: Image.Image, refuse: Callable[[str], Cnn
     if image.mode not in (*_GREY, "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr", "HSV"):
         raise refuse(f"pixels of the kind {image.mode}")
     grey = image.mode in _GREY
-    if image.has_transparency_data:
+    if image.mode in ("RGBa", "La"):  # which Pillow would divide rounding down
+        _split(raster, np.array(image))
+        if raster.alpha is not None:
+            raster.colours = divided(raster.colours, raster.alpha)
+    elif image.has_transparency_data:
         _split(raster, np.array(image.convert("RGBA")))
         raster.colours = raster.colours[..., :1] if grey else raster.colours
     else:

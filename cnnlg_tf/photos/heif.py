@@ -9,7 +9,7 @@ from cnnlg_tf.extras import require
 from cnnlg_tf.photos import exif
 from cnnlg_tf.photos.metadata import cicp, has_tone_map, neutral_xmp
 from cnnlg_tf.photos.photo import Metadata
-from cnnlg_tf.photos.raster import Raster
+from cnnlg_tf.photos.raster import Raster, divided
 
 _BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _GREY = {"L", "LA", "I;16", "L;16", "LA;16"}
@@ -51,6 +51,8 @@ def read(data: bytes, check_size: Any) -> Raster:
         form="HEIF",
         bits=bits,
     )
+    if raster.alpha is not None and file.premultiplied_alpha:
+        raster.colours = divided(raster.colours, raster.alpha)
     if len(file) > 1:
         raster.notes.append(f"has {len(file)} pictures: the primary one is used")
     if info.get("depth_images"):

@@ -51,3 +51,16 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]
     return np.ascontiguousarray(array)
+
+
+def divided(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colours [h, w, c] that were multiplied with alpha [h, w], as they were before.
+
+    To the nearest value, and at most white; where alpha is 0, black.
+    """
+    white = 1.0 if colours.dtype.kind == "f" else float(np.iinfo(colours.dtype).max)
+    divisor = np.where(alpha > 0, alpha, 1).astype(np.float64)[..., np.newaxis]
+    divided = np.where(alpha[..., np.newaxis] > 0, np.minimum(colours * white / divisor, white), 0)
+    rounded = divided if colours.dtype.kind == "f" else np.rint(divided)
+    before: np.ndarray = rounded.astype(colours.dtype)
+    return before

@@ -25,7 +25,7 @@ from cnnlg_tf.photos import common_reader, exif, tiff_layout
 from cnnlg_tf.photos.depth import to_depth
 from cnnlg_tf.photos.metadata import neutral_photoshop, neutral_xmp
 from cnnlg_tf.photos.photo import Metadata
-from cnnlg_tf.photos.raster import Raster
+from cnnlg_tf.photos.raster import Raster, divided
 
 # compressions of plain bytes, whatever they mean; and those that give pixels, by Pillow
 _OF_BYTES = {1, 5, 8, 32773, 32946, 34925, 50000}
@@ -229,7 +229,7 @@ def _interpret(
         colours = _inverted(colours, raster.bits, refuse)
     colours = _whole_range(colours, 8 if photometric == _PALETTE else raster.bits)
     if at is not None and extras[at] == _PREMULTIPLIED and alpha is not None:
-        colours = _divided(colours, alpha)
+        colours = divided(colours, alpha)
     if photometric in (_CMYK, _LAB):
         colours = _in_srgb(raster, colours, photometric, refuse)
         alpha = None if alpha is None else to_depth(alpha, np.uint8)
@@ -263,16 +263,6 @@ def _by_palette(indices: np.ndarray, page: Any, refuse: Callable[[str], CnnlgErr
         palette = palette >> 8 if not (palette & 255).any() else to_depth(palette, np.uint8)
     colours: np.ndarray = palette.astype(np.uint8)[indices]
     return colours
-
-
-def _divided(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Colours that were multiplied with alpha, as they were before."""
-    white = 1.0 if colours.dtype.kind == "f" else float(np.iinfo(colours.dtype).max)
-    divisor = np.where(alpha > 0, alpha, 1).astype(np.float64)[..., np.newaxis]
-    divided = np.where(alpha[..., np.newaxis] > 0, np.minimum(colours * white / divisor, white), 0)
-    rounded = divided if colours.dtype.kind == "f" else np.rint(divided)
-    before: np.ndarray = rounded.astype(colours.dtype)
-    return before
 
 
 def _in_srgb(

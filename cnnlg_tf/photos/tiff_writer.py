@@ -23,7 +23,7 @@ def encode(layers: np.ndarray, metadata: Metadata) -> bytes:
     It has the byte order of the EXIF block, whose values stay the bytes that they were.
 
     Raises:
-        ValueError: the EXIF block is damaged.
+        ValueError: the EXIF block is damaged, or the photo takes more than 4 GB.
     """
     import tifffile
 
@@ -33,6 +33,7 @@ def encode(layers: np.ndarray, metadata: Metadata) -> bytes:
     tifffile.imwrite(
         buffer,
         layers[..., 0] if channels == 1 else layers,
+        bigtiff=False,  # whose header is another
         byteorder="<" if order == "<" else ">",
         photometric="minisblack" if channels <= 2 else "rgb",
         planarconfig="contig" if channels > 1 else None,

@@ -72,6 +72,15 @@ def test_pil_images_keep_what_they_say(tmp_path: Path) -> None:
         assert as_photo(converted).pixels.shape == rgb.shape, mode
 
 
+def test_premultiplied_pil_images_are_divided_to_the_nearest_value() -> None:
+    layers = np.full((4, 4, 4), 100, np.uint8)
+    layers[..., 3] = 150  # 100 * 255 / 150 = 170
+    layers[0, 0] = 101, 99, 0, 150  # 171.7, 168.3
+    photo = as_photo(Image.frombytes("RGBa", (4, 4), layers.tobytes()))
+    assert photo.pixels[0, 0].tolist() == [172, 168, 0] and photo.pixels[1, 1].tolist() == [170] * 3
+    assert np.array_equal(photo.alpha, layers[..., 3])
+
+
 def test_paths_bytes_and_photos(tmp_path: Path) -> None:
     photo = as_photo(colours())
     assert as_photo(photo) is photo

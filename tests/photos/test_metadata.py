@@ -332,6 +332,18 @@ def test_heic_is_read_with_all_it_says() -> None:
     assert exif_of(carried(heic(), "JPEG")).get_ifd(0x8769)[0x829A] == 0.5
 
 
+def test_heic_with_premultiplied_alpha() -> None:
+    import pillow_heif
+
+    layers = np.full((64, 64, 4), 60, np.uint8)
+    layers[..., 3] = 120
+    file, buffer = pillow_heif.from_bytes("RGBA", (64, 64), layers.tobytes()), io.BytesIO()
+    file.premultiplied_alpha = True
+    file.save(buffer, quality=-1)
+    photo = decode_photo(buffer.getvalue(), "a.heic")
+    assert np.abs(photo.pixels.astype(int) - 128).max() <= 3 and (photo.alpha == 120).all()
+
+
 def test_chunks_are_named_by_their_keywords() -> None:
     photo = Photo(colours(), metadata=Metadata(text=(Chunk(b"tEXt", b"Comment\0x"),)))
     assert b"\xff\xfe\0\3x" in encode_photo(photo, "JPEG")
