@@ -94,6 +94,8 @@ def _copied(
 def _decompressed(
     data: bytes, page: Any, offsets: tuple[int, ...], sizes: tuple[int, ...], grid: Grid
 ) -> np.ndarray:
+    if any(offset + size > len(data) for offset, size in zip(offsets, sizes, strict=True)):
+        raise ValueError("a strip or tile ends behind the file's end")
     numbers: dict[int, tuple[int, ...]] = {
         256: (grid.columns * grid.row_bytes,),
         257: (grid.length,),

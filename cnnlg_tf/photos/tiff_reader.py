@@ -113,6 +113,8 @@ def _name(value: Any) -> str:
 
 def _first_picture(file: Any) -> tuple[Any, int]:
     """The first page that is no preview and no mask, and how many more there are."""
+    if not len(file.pages):
+        raise ValueError("it holds no picture, or ends before the picture's tags")
     pages = [file.pages[n] for n in range(min(len(file.pages), _SEARCHED_PAGES))]
     full = [page for page in pages if not int(page.subfiletype) & 0b101]
     first = (full or pages)[0]

@@ -256,6 +256,19 @@ def test_the_first_full_page_is_used() -> None:
     assert photo.notes == ("has 2 pages: the first is used",)
 
 
+@pytest.mark.parametrize(
+    ("data", "end", "message"),
+    [
+        (packed_tiff(deep(9, 13) >> 8, 8), 100, "no picture, or ends before the picture's tags"),
+        (tiff(deep(9, 13)), 300, "buffer is smaller than requested size"),
+        (tiff(deep(9, 13), compression="zlib"), 300, "a strip or tile ends behind the file's end"),
+    ],
+)
+def test_truncated_files(data: bytes, end: int, message: str) -> None:
+    with pytest.raises(ImageError, match=f"photo a.tif is truncated or damaged: .*{message}"):
+        decode_photo(data[:end], "a.tif")
+
+
 def test_previews_of_raw_files_are_refused() -> None:
     buffer = io.BytesIO()
     with tifffile.TiffWriter(buffer) as file:
