@@ -185,7 +185,7 @@ def neutral(block: bytes) -> tuple[int, bytes]:
         _blank_thumbnail(reader, following, changed)
     if ORIENTATION in places:
         at = places[ORIENTATION]
-        orientation = reader.number("H", at + 8)
+        orientation = reader.number({1: "B", 4: "L"}.get(reader.number("H", at + 2), "H"), at + 8)
         struct.pack_into(reader.order + "H", changed, start, reader.number("H", start) - 1)
         if 5 <= orientation <= 8:
             _swap_sides(reader, places, changed)

@@ -137,7 +137,7 @@ def _metadata(data: bytes, page: Any, notes: list[str]) -> tuple[Metadata, int]:
         notes.append("has Photoshop layers, which are left out")
     raw = {number: tags[number].data for number in (_XMP, _PHOTOSHOP, _ICC) if number in tags}
     turn = tags.get(exif.ORIENTATION)
-    orientation = int.from_bytes(turn.data[:2], "little" if order == "<" else "big") if turn else 1
+    orientation = int.from_bytes(turn.data, "little" if order == "<" else "big") if turn else 1
     kept = directory.without(tiff_layout.TAGS | _APART)
     return (
         Metadata(
