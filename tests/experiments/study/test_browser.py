@@ -193,6 +193,23 @@ def test_a_phone(
     assert page.locator("#zoom").inner_text() == "Whole picture"
 
 
+def test_accessibility(study: tuple[Path, Key], open_page: Callable[..., playwright.Page]) -> None:
+    """axe-core finds nothing on any of the page's three screens."""
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="needs axe-playwright-python (extra `dev`)"
+    ).Axe()
+    page = open_page((study[0] / "study.html").as_uri())
+    for step in range(3):
+        found = axe.run(page).response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], step
+        if step == 0:
+            page.click("#start")
+        else:
+            for _ in range(5):
+                _answer(page, "ArrowLeft")
+    assert page.locator("#end").is_visible()
+
+
 def test_answers_are_posted_to_the_server(
     study: tuple[Path, Key], open_page: Callable[..., playwright.Page], tmp_path: Path
 ) -> None:
