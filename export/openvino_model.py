@@ -1,7 +1,9 @@
 """OpenVINO for Intel and AMD processors: its converter takes our ONNX model as it is."""
 
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 FORMAT = "openvino"
 FILE = "model.xml"
 
+_log = logging.getLogger(__name__)
+
 
 def export_openvino(
     model: "CNNLG",
@@ -30,7 +34,7 @@ def export_openvino(
     """Write `path/model.xml`, `path/model.bin` and their manifest.
 
     Args:
-        precision: fp32, or fp16: weights stored as float16.
+        precision: fp32, arithmetic included; or fp16: weights stored as float16, arithmetic as the processor likes it.
         allow_loss: write the files even if their parity misses the bar.
         source: what other exports of this model share.
 
@@ -43,7 +47,18 @@ def export_openvino(
     source = source or Source(model)
     with writing(path) as folder:
         converted = openvino.Core().read_model(source.onnx.SerializeToString())
+        if precision == "fp32":
+            _anchor(converted)
         openvino.save_model(converted, folder / FILE, compress_to_fp16=precision == "fp16")
+        if precision == "fp32":
+            _keep_float32(folder / FILE)
+            rounded = rounded_layers(folder / FILE)
+            if rounded:
+                _log.warning(
+                    "without INFERENCE_PRECISION_HINT f32 OpenVINO computes %d layers in bfloat16 here: %s",
+                    len(rounded),
+                    ", ".join(rounded[:5]),
+                )
         packages = ("openvino",)
         prove(model, folder, FORMAT, precision, allow_loss=allow_loss, packages=packages)
     return Path(path)
@@ -74,3 +89,64 @@ def load_runner(folder: Path, threads: int = 0) -> parity.Runner:
         return result["repaired"], result["uncertainty"]
 
     return run
+
+
+def rounded_layers(file: Path) -> list[str]:
+    """Names of the layers that compute in bfloat16 when nothing is asked for; none where the processor cannot."""
+    openvino = require("openvino", "openvino")
+    core = openvino.Core()
+    if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        return []
+    layers = core.compile_model(file, "CPU").get_runtime_model().get_ops()
+    return [
+        layer.get_friendly_name()
+        for layer in layers
+        if layer.get_rt_info()["runtimePrecision"].astype(str) == "bf16"
+    ]
+
+
+def _keep_float32(file: Path) -> None:
+    """Mark every layer of a saved model as one whose precision must stay; see `_anchor`."""
+    tree = ElementTree.parse(file)
+    for layer in tree.iterfind("layers/layer"):
+        if layer.get("type") not in ("Parameter", "Result"):
+            known = layer.find("rt_info")
+            info = ElementTree.SubElement(layer, "rt_info") if known is None else known
+            ElementTree.SubElement(info, "attribute", {"name": "precise", "version": "0"})
+    tree.write(file, encoding="utf-8", xml_declaration=True)
+
+
+def _anchor(model: Any) -> None:
+    """Add nothing to the uncertainty, computed from one value of each tensor that a convolution or a product reads.
+
+    OpenVINO computes in bfloat16 where the processor can, unless whoever compiles the model forbids it: the property
+    INFERENCE_PRECISION_HINT is theirs, and a file cannot set it. But convolutions and products keep float32 when the
+    file marks them, and other layers when a path leads from them to a result without passing one of those (their own
+    marks get lost as OpenVINO rewrites them). This is the path; it costs no time that could be measured.
+    """
+    import openvino.opset8 as ops
+    from openvino._offline_transformations import apply_moc_transformations
+
+    apply_moc_transformations(
+        model, cf=True
+    )  # or it would fuse products later, and lose their marks
+    read = {}
+    for layer in model.get_ordered_ops():
+        count = {"Convolution": 1, "GroupConvolution": 1, "MatMul": 2}.get(layer.get_type_name(), 0)
+        for value in (layer.input_value(index) for index in range(count)):
+            if value.get_node().get_type_name() not in ("Constant", "Parameter"):
+                read[value.get_node().get_friendly_name(), value.get_index()] = value
+    ones = []
+    for value in read.values():
+        rank = value.get_partial_shape().rank.get_length()
+        first, end = np.zeros(rank, np.int64), np.ones(rank, np.int64)
+        ones.append(ops.reshape(ops.slice(value, first, end, end), np.array([1]), False))
+    total = ops.reduce_sum(ops.abs(ops.concat(ones, 0)), np.array([0]), False)
+    nothing = ops.minimum(total, np.float32(0.0))
+    result = next(r for r in model.get_results() if "uncertainty" in r.input_value(0).get_names())
+    source = result.input_value(0)
+    anchored = ops.add(source, nothing).output(0)
+    anchored.set_names(source.get_names())
+    source.set_names(set())
+    result.input(0).replace_source_output(anchored)
+    model.validate_nodes_and_infer_types()

@@ -2,11 +2,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openvino
 import pytest
 
 from cnnlg_tf.errors import ArtefactError, ExportError
 from cnnlg_tf.export import cases
-from cnnlg_tf.export.openvino_model import export_openvino, load_runner
+from cnnlg_tf.export.openvino_model import export_openvino, load_runner, rounded_layers
 
 
 def test_float32_gives_the_models_pixels(model: Any, source: Any, tmp_path: Path) -> None:
@@ -14,6 +15,19 @@ def test_float32_gives_the_models_pixels(model: Any, source: Any, tmp_path: Path
     image, mask = cases.drawn_case(2, 50, 70)
     for result, wanted in zip(runner(image, mask), model.repair(image, mask), strict=True):
         np.testing.assert_allclose(result, wanted, atol=1e-4)
+
+
+def test_float32_needs_no_hint_from_who_compiles_it(
+    model: Any, source: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only on a processor with bfloat16 could the pixels tell."""
+    folder = export_openvino(model, tmp_path / "fp32", source=source)
+    assert rounded_layers(folder / "model.xml") == [] and not caplog.records
+    compiled = openvino.Core().compile_model(folder / "model.xml", "CPU")
+    image, mask = cases.drawn_case(1, 48, 64)
+    expected = model.repair(image, mask)
+    for name, wanted in zip(("repaired", "uncertainty"), expected, strict=True):
+        np.testing.assert_allclose(compiled([image, mask])[name], wanted, atol=1e-4)
 
 
 @pytest.mark.slow
