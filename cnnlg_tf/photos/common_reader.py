@@ -20,6 +20,8 @@ FORMATS = (
     *("XPM", "BLP", "FTEX", "FLI", "SPIDER", "FITS", "PIXAR", "GBR", "PCD", "MCIDAS", "IMT"),
 )
 _GREY = ("1", "L", "LA", "La")
+_DEEP_COLOUR = ("JPEG2000", "AVIF")
+_BOXES = 2**16  # bytes, within which an AVIF file describes itself
 _DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 
 
@@ -56,6 +58,13 @@ def read(image: Image.Image, data: bytes, refuse: Callable[[str], CnnlgError]) -
     add_metadata(raster, image, data)
     if _is_deep_ppm(image, bits):
         _split(raster, _deep_ppm(image, data, tile, refuse))
+    elif bits > 8 and (image.format in _DEEP_COLOUR or image.mode not in _DEEP_GREY):
+        layers = _deep(image, data, bits)
+        if layers is None:
+            raster.notes.append(f"has {bits} bits a channel, which are read as 8")
+            _split_8_bit(raster, image, refuse)
+        else:
+            _split(raster, layers)
     elif image.mode in _DEEP_GREY:
         grey = np.array(image)
         raster.colours = (grey if image.mode in ("I", "F") else grey.astype(np.uint16))[..., None]
@@ -65,8 +74,6 @@ def read(image: Image.Image, data: bytes, refuse: Callable[[str], CnnlgError]) -
         if isinstance(key, int):
             white = np.iinfo(np.uint16).max
             raster.alpha = np.where(grey == key, 0, white).astype(raster.colours.dtype)
-    elif bits > 8:
-        _split(raster, _deep(image, data, bits, refuse))
     else:
         _split_8_bit(raster, image, refuse)
     return raster
@@ -137,30 +144,25 @@ def _bits(image: Image.Image, data: bytes) -> int:
         most = tile.args[-1]
         if tile.codec_name == "ppm" and isinstance(most, int):
             return 16 if most > 255 else 8
-    if image.mode in _DEEP_GREY:
-        return 32 if image.mode in ("I", "F") and image.format != "PNG" else 16
-    if image.format == "PNG" and tile is not None and ";16" in str(tile.args):
-        return 16
     if image.format == "JPEG2000":
         size = data.find(b"\xff\x4f\xff\x51")
         return (data[size + 42] & 127) + 1 if 0 <= size < len(data) - 42 else 8
     if image.format == "AVIF":
-        box = data.find(b"pixi", 0, 65536)
-        return data[box + 9] if 0 <= box < len(data) - 9 else 8
-    return 8
+        codec = data.find(b"av1C", 0, _BOXES)
+        flags = data[codec + 6] if 0 <= codec < len(data) - 6 else 0
+        return (12 if flags & 32 else 10) if flags & 64 else 8
+    if image.mode in _DEEP_GREY:
+        return 32 if image.mode in ("I", "F") and image.format not in ("PNG", "PPM") else 16
+    return 16 if image.format == "PNG" and tile is not None and ";16" in str(tile.args) else 8
 
 
-def _deep(
-    image: Image.Image, data: bytes, bits: int, refuse: Callable[[str], CnnlgError]
-) -> np.ndarray:
-    """uint16 [h, w, 1 to 4], grey or RGB, of a file with more than 8 bits a channel."""
+def _deep(image: Image.Image, data: bytes, bits: int) -> np.ndarray | None:
+    """uint16 [h, w, 1 to 4], grey or RGB, of a file that Pillow reads as 8 bits; None if OpenCV cannot."""
     layers = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if (
-        layers is None
-        or layers.dtype != np.uint16
-        or layers.shape[:2] != (image.height, image.width)
-    ):
-        raise refuse(f"a {image.format} layout of {bits} bits a channel that is not supported")
+    if layers is None or layers.dtype != np.uint16:
+        return None
+    if layers.shape[:2] != (image.height, image.width):
+        return None
     if layers.ndim == 3 and layers.shape[-1] >= 3:
         layers = layers[..., [2, 1, 0, 3][: layers.shape[-1]]]
     return layers if bits == 16 else _to_16_bits(layers, 2**bits - 1)

@@ -34,11 +34,12 @@ def to_depth(pixels: np.ndarray, dtype: Any) -> np.ndarray:
     if pixels.dtype == dtype:
         return pixels
     converted = np.empty(pixels.shape, dtype)
-    for rows in _blocks(len(pixels)):
+    for rows in blocks(len(pixels)):
         converted[rows] = from_unit(to_unit(pixels[rows]), dtype)
     return converted
 
 
-def _blocks(count: int) -> Iterator[slice]:
+def blocks(count: int) -> Iterator[slice]:
+    """Slices of some rows each, for work that needs much memory a row."""
     for start in range(0, count, _ROWS):
         yield slice(start, start + _ROWS)

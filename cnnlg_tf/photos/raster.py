@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cnnlg_tf.photos.depth import blocks
 from cnnlg_tf.photos.photo import JpegCoding, Metadata
 
 
@@ -59,8 +60,10 @@ def divided(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     To the nearest value, and at most white; where alpha is 0, black.
     """
     white = 1.0 if colours.dtype.kind == "f" else float(np.iinfo(colours.dtype).max)
-    divisor = np.where(alpha > 0, alpha, 1).astype(np.float64)[..., np.newaxis]
-    divided = np.where(alpha[..., np.newaxis] > 0, np.minimum(colours * white / divisor, white), 0)
-    rounded = divided if colours.dtype.kind == "f" else np.rint(divided)
-    before: np.ndarray = rounded.astype(colours.dtype)
+    before = np.empty_like(colours)
+    for rows in blocks(len(colours)):
+        opacity = alpha[rows][..., np.newaxis].astype(np.float64)
+        values = colours[rows] * white / np.where(opacity > 0, opacity, 1.0)
+        values = np.where(opacity > 0, np.minimum(values, white), 0.0)
+        before[rows] = values if colours.dtype.kind == "f" else np.rint(values)
     return before

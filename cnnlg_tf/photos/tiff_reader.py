@@ -102,6 +102,9 @@ def read(
         return _by_pillow(data, page, raster, refuse)
     if compression not in _OF_BYTES:
         raise refuse(f"the compression {_name(page.compression)}")
+    inks = page.tags.get(332)
+    if photometric == _CMYK and inks is not None and int(inks.value) != 1:
+        raise refuse("inks that are not CMYK")
     samples = _samples(data, page, refuse)
     _interpret(raster, samples, page, photometric, refuse)
     return raster
@@ -243,8 +246,9 @@ def _whole_range(values: np.ndarray, bits: int) -> np.ndarray:
     full = 8 * values.itemsize
     if values.dtype.kind != "u" or bits == full:
         return values
-    scaled: np.ndarray = np.rint(values * np.float64((2**full - 1) / (2**bits - 1)))
-    return scaled.astype(values.dtype)
+    whole = np.rint(np.arange(2**bits) * ((2**full - 1) / (2**bits - 1))).astype(values.dtype)
+    scaled: np.ndarray = whole[values]
+    return scaled
 
 
 def _inverted(values: np.ndarray, bits: int, refuse: Callable[[str], CnnlgError]) -> np.ndarray:

@@ -331,6 +331,15 @@ BAD = [
         r"16 bits of YCBCR \(6\) with the compression NONE",
     ),
     (edited(tiff(colours(), photometric="ycbcr"), 530, 2), "YCbCr with fewer samples of colour"),
+    (
+        tiff(
+            deep(9, 13, 4),
+            photometric="separated",
+            planarconfig="contig",
+            extratags=[(332, 3, 1, 2, True)],
+        ),
+        "inks that are not CMYK",
+    ),
     (tiff(np.zeros((16, 16, 16), np.uint8), volumetric=True, tile=(16, 16, 16)), "a volume of 16"),
 ]
 
