@@ -6,7 +6,6 @@
 Needs a Chromium (`make test-browser` installs it) and the extras `ui` and `dev`.
 """
 
-import argparse
 import io
 import shutil
 import tempfile
@@ -14,10 +13,12 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import click
 import uvicorn
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from cnnlg_tf.cli.reporting import Command
 from cnnlg_tf.open import open_network
 from cnnlg_tf.ui.app import create_app
 from cnnlg_tf.ui.command import listen
@@ -39,36 +40,35 @@ CRACKS = (
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("-o", "--out", type=Path, help="folder for all screenshots")
-    where.add_argument("--docs", action="store_true", help="write those that the docs show")
-    parser.add_argument("--chromium", default="/usr/bin/chromium")
-    arguments = parser.parse_args()
-    out = arguments.out or ROOT / "docs"
+@click.command(cls=Command)
+@click.option("-o", "--out", "folder", type=click.Path(path_type=Path), help="For all screenshots.")
+@click.option("--docs", is_flag=True, help="Write those that the docs show, there.")
+@click.option("--chromium", default="/usr/bin/chromium", show_default=True)
+def main(folder: Path | None, docs: bool, chromium: str) -> None:
+    """Work through the examples in a browser, and keep a picture of each step."""
+    if (folder is None) != docs:
+        raise click.UsageError("give one of --out and --docs")
+    out = folder or ROOT / "docs"
     out.mkdir(parents=True, exist_ok=True)
 
     def keep(name: str, picture: bytes) -> None:
-        if arguments.docs and name not in DOCS:
+        if docs and name not in DOCS:
             return
-        path = out / (DOCS[name] if arguments.docs else f"{name}.png")
+        path = out / (DOCS[name] if docs else f"{name}.png")
         image = Image.open(io.BytesIO(picture)).convert("RGB")
-        image.save(path, **({"quality": 88} if arguments.docs else {}))
+        image.save(path, **({"quality": 88} if docs else {}))
         print(f"wrote {path}")
 
     network = open_network()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=arguments.chromium,
+            executable_path=chromium,
             args=["--no-sandbox", "--headless=new", "--disable-gpu", "--no-first-run"],
         )
         for size in SIZES:
             for theme in THEMES:
                 wanted = any(name.startswith(f"{size}-{theme}") for name in DOCS)
-                if wanted or not arguments.docs:
+                if wanted or not docs:
                     photograph(browser, network, size, theme, keep)
         browser.close()
 

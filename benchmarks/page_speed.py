@@ -7,7 +7,6 @@ Each stroke is drawn with "Repair after each stroke" on, and timed from pen up u
 canvas. Needs a Chromium (`make test-browser` installs it) and the extras `ui` and `dev`.
 """
 
-import argparse
 import os
 import re
 import statistics
@@ -17,10 +16,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import click
 import cv2
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
+
+from cnnlg_tf.cli.reporting import Command
 
 LAKE = Path(__file__).parents[1] / "cnnlg_tf" / "examples" / "lake.jpg"
 PHOTOS = {"1 megapixel": (1000, 1000), "24 megapixels": (4000, 6000)}
@@ -41,21 +43,19 @@ STROKE = """async ([x, y, length]) => {
 }"""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--model", help="what `cnnlg-tf ui --model` takes")
-    parser.add_argument("--chromium", default="/usr/bin/chromium")
-    arguments = parser.parse_args()
+@click.command(cls=Command)
+@click.option("--model", help="What `cnnlg-tf ui --model` takes.")
+@click.option("--chromium", default="/usr/bin/chromium", show_default=True)
+def main(model: str | None, chromium: str) -> None:
+    """Time the start, strokes on photos of two sizes, and what else a user waits for."""
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         began = time.perf_counter()
-        process, address = _start(folder, arguments.model)
+        process, address = _start(folder, model)
         try:
             print(f"command to address      {time.perf_counter() - began:6.2f} s")
             browser = playwright.chromium.launch(
-                executable_path=arguments.chromium,
+                executable_path=chromium,
                 args=["--no-sandbox", "--headless=new", "--disable-gpu", "--no-first-run"],
             )
             tab = browser.new_page(viewport={"width": 1280, "height": 800})
