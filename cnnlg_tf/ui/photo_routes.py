@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cnnlg_tf.inference.holes import grown
-from cnnlg_tf.photos import decode_mask
 from cnnlg_tf.ui import views
 from cnnlg_tf.ui.bits import encode_bits
 from cnnlg_tf.ui.limits import RequestError
@@ -21,6 +20,7 @@ from cnnlg_tf.ui.sessions import Session
 from cnnlg_tf.ui.web import (
     box_of,
     file_of,
+    mask_of,
     needed_file,
     off_loop,
     read_form,
@@ -104,7 +104,7 @@ async def open_photo(request: Request) -> Response:
         session = store.open_bytes(name, data)
         if mask is not None:
             try:
-                session.set_mask(decode_mask(mask.data, mask.name))
+                session.set_mask(mask_of(mask.data, mask.name))
             except Exception:
                 store.remove(session.record.id)
                 raise
@@ -200,7 +200,7 @@ async def keep_mask(request: Request) -> Response:
       404: {$ref: "#/components/responses/Refused"}
     """
     session, data = session_of(request), await request.body()
-    await off_loop(lambda: session.set_mask(decode_mask(data, "mask")))
+    await off_loop(lambda: session.set_mask(mask_of(data, "mask")))
     return Response(status_code=204)
 
 

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from cnnlg_tf.photos import decode_mask
 from cnnlg_tf.ui.bits import encode_bits
 from cnnlg_tf.ui.jobs import Job
 from cnnlg_tf.ui.limits import MAX_VARIANTS, RequestError
@@ -18,6 +17,7 @@ from cnnlg_tf.ui.searching import damage_mask, search
 from cnnlg_tf.ui.sessions import box_json
 from cnnlg_tf.ui.web import (
     file_of,
+    mask_of,
     needed_file,
     number_of,
     off_loop,
@@ -62,7 +62,7 @@ async def start_repair(request: Request) -> Response:
     form = await read_form(request)
     wishes, mask = wishes_of(form), file_of(form, "mask")
     if mask is not None:
-        await off_loop(lambda: session.set_mask(decode_mask(mask.data, mask.name)))
+        await off_loop(lambda: session.set_mask(mask_of(mask.data, mask.name)))
     hole = await off_loop(session.mask)
     check_marked(hole)
 
@@ -228,7 +228,7 @@ async def repair_files(request: Request) -> Response:
     results: list[Response] = []
 
     def work(job: Job) -> dict[str, Any]:
-        photo, mask = open_photo(data, name), decode_mask(mask_data, mask_name)
+        photo, mask = open_photo(data, name), mask_of(mask_data, mask_name)
         repaired = repair_whole(page.engine.inpainter(), photo, mask, wishes, job)
         written = str(chosen or form_of(photo))
         encoded, _ = encode(repaired, written, level, name)

@@ -18,8 +18,8 @@ import numpy as np
 from cnnlg_tf.errors import CancelledError, MaskError
 from cnnlg_tf.files import atomic_path
 from cnnlg_tf.inference.windows import Box
-from cnnlg_tf.photos import Photo, decode_mask, decode_photo
-from cnnlg_tf.ui.bits import encode_bits
+from cnnlg_tf.photos import Photo, decode_photo
+from cnnlg_tf.ui.bits import decode_bits, encode_bits
 from cnnlg_tf.ui.edits import Edit
 from cnnlg_tf.ui.limits import MAX_REFERENCES, RequestError
 from cnnlg_tf.ui.saving import form_of, open_photo
@@ -74,6 +74,7 @@ class Session:
         self.record = Record(**json.loads((folder / "session.json").read_text(encoding="utf-8")))
         self._photo: Photo | None = None
         self._current: np.ndarray | None = None
+        self._mask: np.ndarray | None = None
 
     @classmethod
     def create(cls, folder: Path, name: str, data: bytes, source: Path | None) -> "Session":
@@ -128,7 +129,7 @@ class Session:
     def forget_pixels(self) -> None:
         """Give the memory of decoded pixels back; they are decoded again when needed."""
         with self.lock:
-            self._photo = self._current = None
+            self._photo = self._current = self._mask = None
 
     def photo(self) -> Photo:
         """The photo as it came."""
@@ -154,12 +155,14 @@ class Session:
             return self.photo().with_pixels(self.pixels().copy())
 
     def mask(self) -> np.ndarray:
-        """bool [height, width], True = to be repaired."""
+        """bool [height, width], True = to be repaired. Do not change it."""
         with self.lock:
-            path = self.folder / "mask.png"
-            if not path.exists():
-                return np.zeros(self.shape, bool)
-            return decode_mask(path.read_bytes(), "mask.png")
+            if self._mask is None:
+                path = self.folder / "mask.png"
+                data = path.read_bytes() if path.exists() else b""
+                found = decode_bits(data)
+                self._mask = np.zeros(self.shape, bool) if found is None else found
+            return self._mask
 
     def set_mask(self, mask: np.ndarray) -> None:
         """Keep a mask; raises MaskError if it has another size than the photo."""
@@ -170,6 +173,7 @@ class Session:
         with self.lock:
             with atomic_path(self.folder / "mask.png") as temporary:
                 temporary.write_bytes(encode_bits(mask))
+            self._mask = mask
             self.record.masked = bool(mask.any())
             self._save()
 

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from cnnlg_tf.errors import CnnlgError
 from cnnlg_tf.inference.windows import Box
+from cnnlg_tf.photos import decode_mask
+from cnnlg_tf.ui.bits import decode_bits
 from cnnlg_tf.ui.limits import RequestError
 from cnnlg_tf.ui.sessions import Session
 from cnnlg_tf.ui.store import KEY
@@ -63,6 +66,12 @@ def needed_file(form: dict[str, str | File], name: str) -> File:
             f"the form must hold a file named {name}. Received: {sorted(form) or 'nothing'}"
         )
     return found
+
+
+def mask_of(data: bytes, name: str) -> np.ndarray:
+    """A mask in any picture file: bool [height, width], True = missing; raises MaskError."""
+    mask = decode_bits(data)
+    return decode_mask(data, name) if mask is None else mask
 
 
 async def read_json(request: Request) -> dict[str, Any]:

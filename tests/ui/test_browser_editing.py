@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnlg_tf.ui.bits import encode_bits
 from tests.conftest import make_photo
 from tests.ui.pages import REPAIRED, ServedPage
 from tests.ui.tabs import Tab
@@ -361,3 +362,32 @@ def test_damage_becomes_a_mask_that_follows_the_slider(
     tab.repair()
     assert (tab.pixels()[bright >= 250] == REPAIRED).all()
     assert not tab.page.is_visible("#sensitivity")
+
+
+@pytest.mark.parametrize("kind", ["full", "blocks", "noise", "one"])
+def test_mask_of_any_shape_is_read_and_written_exactly(
+    page: ServedPage, open_tab: Callable[..., Tab], kind: str
+) -> None:
+    """517 x 700: tiles at the edges are cut, and a row ends within a byte."""
+    rng = np.random.default_rng(0)
+    mask = np.zeros((700, 517), bool)
+    if kind == "full":
+        mask[:] = True
+    elif kind == "blocks":
+        mask[100:600, 200:517] = True
+    elif kind == "noise":
+        mask = rng.random((700, 517)) < 0.5
+    else:
+        mask[699, 516] = True
+    key = page.open(make_photo(700, 517))["key"]
+    page.client.put(f"/api/photos/{key}/mask", content=encode_bits(mask))
+    tab = open_tab(page)
+    tab.page.goto(f"{page.origin}/#{key}")
+    tab.page.reload()
+    tab.page.wait_for_selector("body[data-ready]")
+    assert tab.desk("mask.marked") == mask.sum()
+    assert (tab.mask() == mask).all(), "what the page would write is what it read"
+    tab.page.click("#mask-invert")
+    assert (tab.mask() == ~mask).all()
+    tab.page.click("#undo")
+    assert (tab.mask() == mask).all()

@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 from cnnlg_tf.inference.inpainter import Inpainter
 from cnnlg_tf.inference.windows import Box
 from cnnlg_tf.photos import Metadata, Photo, decode_mask
-from cnnlg_tf.ui.bits import encode_bits
+from cnnlg_tf.ui.bits import decode_bits, encode_bits
 from cnnlg_tf.ui.edits import Edit
 from cnnlg_tf.ui.jobs import Job
 from cnnlg_tf.ui.repairing import Wishes, part_around, repair_session
@@ -81,6 +81,22 @@ def test_one_bit_masks_are_proper_png_files(width: int) -> None:
     image = Image.open(io.BytesIO(data))
     assert image.mode == "1" and (np.asarray(image) == mask).all()
     assert (decode_mask(data, "m.png") == mask).all()
+    back = decode_bits(data)
+    assert back is not None and back.dtype == bool and (back == mask).all()
+
+
+def test_other_files_are_left_to_the_decoder() -> None:
+    mask = box_mask(40, 50, 3, 4, 20, 30)
+    data = encode_bits(mask)
+    grey = encoded((mask * 255).astype(np.uint8))
+    filtered = encoded(make_photo(40, 50)[..., 0] > 128)
+    bomb = encode_bits(np.zeros((4000, 4000), bool)).replace(
+        (4000).to_bytes(4) * 2, (4000).to_bytes(4) + (10).to_bytes(4)
+    )
+    for other in (b"", b"x" * 100, data[:60], grey, bomb, encoded(make_photo(40, 50))):
+        assert decode_bits(other) is None
+    found = decode_bits(filtered)
+    assert found is None or (found == (make_photo(40, 50)[..., 0] > 128)).all()
 
 
 def test_views_carry_profiles_of_colour_only() -> None:

@@ -190,12 +190,29 @@ export class Mask {
       const [width, height] = this.sizeOf(index);
       const left = (index % this.columns) * SIDE;
       const top = Math.floor(index / this.columns) * SIDE;
+      const bytes = Math.ceil(width / 8);
+      const spare = (0xff << (8 * bytes - width)) & 0xff; // bits of a row's last byte that are pixels
+      let some = 0;
+      let every = 0xff;
       for (let y = 0; y < height; y += 1) {
         const at = (top + y) * stride + 1 + left / 8;
-        for (let i = 0; i < width / 8; i += 1) {
+        for (let i = 0; i < bytes; i += 1) {
+          const byte = i < bytes - 1 ? rows[at + i] : (rows[at + i] & spare) | (~spare & every);
+          some |= i < bytes - 1 ? byte : byte & spare;
+          every &= byte;
+        }
+      }
+      if (!some) continue;
+      if (every === 0xff) {
+        this.put(index, FULL);
+        continue;
+      }
+      const tile = this.own(index);
+      for (let y = 0; y < height; y += 1) {
+        const at = (top + y) * stride + 1 + left / 8;
+        for (let i = 0; i < bytes; i += 1) {
           const byte = rows[at + i];
           if (!byte) continue;
-          const tile = this.own(index);
           const to = y * SIDE + 8 * i;
           for (let bit = 0; bit < 8; bit += 1) tile[to + bit] |= (byte >> (7 - bit)) & 1;
         }
