@@ -7,7 +7,7 @@ EXTRAS := dev,serving,ui,bulk,heic,onnx,tensorrt-rtx,litert,openvino,bench,tenso
 
 CHROMIUM ?= /usr/bin/chromium
 
-.PHONY: demo test test-browser test-slow check lint types format clean
+.PHONY: demo test test-browser test-slow campaigns check lint types format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m cnnlg_tf.demo --out out
@@ -22,6 +22,14 @@ test-browser: $(VENV)/.all
 
 test-slow: $(VENV)/.all
 	$(BIN)/pytest -q -m slow
+
+# hours; each prints its figures as a line of JSON (docs/reliability.md)
+CAMPAIGNS := malformed_requests malformed_photos malformed_models killed_training killed_writes \
+	mixed_load stopped_servers
+campaigns: $(VENV)/.all
+	@mkdir -p out/campaigns
+	for name in $(CAMPAIGNS); do $(BIN)/python -m tests.campaigns.$$name \
+		2>out/campaigns/$$name.log | tee -a out/campaigns/figures.jsonl; done
 
 check: lint types
 

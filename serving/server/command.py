@@ -1,5 +1,6 @@
 """The executable `cnnlg-tf-model-server`: the command line of `tensorflow_model_server`."""
 
+import gc
 import logging
 import os
 import signal
@@ -82,7 +83,13 @@ def serve(
         os._exit(1)  # asked twice: whoever asks does not want to wait for the drain
 
     threading.Thread(target=stop_on_signal, name="signals", daemon=True).start()
+    # gRPC logs a traceback for each message that is none: a client could fill the disk with them.
+    logging.getLogger("grpc._common").setLevel(logging.CRITICAL)
     with server:
+        # What start-up made stays. Left among the rest, its million objects would put off the full
+        # collections that free what failed requests leave in cycles with their tracebacks.
+        gc.collect()
+        gc.freeze()
         on_ready()
         server.wait()
 

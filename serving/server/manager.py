@@ -161,6 +161,10 @@ class ModelManager:
                 version.users -= 1
                 self._changed.notify_all()
 
+    def has_model(self, name: str) -> bool:
+        """Whether a model of that name is, or was, configured."""
+        return name in self._models
+
     def not_ready(self) -> list[str]:
         """Names of the configured models of which no version is available."""
         with self._changed:

@@ -30,11 +30,13 @@ from cnnlg_tf.serving.server.metrics import PROMETHEUS_PATH, ServerMetrics
 from cnnlg_tf.serving.server.options import ServerOptions
 from cnnlg_tf.serving.server.prediction import Inference
 from cnnlg_tf.serving.server.rest import RestServer
+from cnnlg_tf.serving.server.servable import release_memory
 from cnnlg_tf.serving.server.tls import ServerTLS
 
 _log = logging.getLogger(__name__)
 # Threads that wait for a batch or for their turn are cheap; health checks must find a free one.
 _GRPC_THREADS = 256
+_TIDY_SECONDS = 30.0
 
 
 class ModelServer:
@@ -121,6 +123,7 @@ class ModelServer:
             )
             self._rest.start()
             _log.info("Exporting HTTP/REST API at:localhost:%d ...", options.rest_api_port)
+        threading.Thread(target=self._tidy_memory, name="memory", daemon=True).start()
         if options.model_config_file and options.model_config_file_poll_wait_seconds > 0:
             threading.Thread(target=self._poll_config, name="config-poll", daemon=True).start()
 
@@ -201,6 +204,11 @@ class ModelServer:
         for name in ("", PREDICTION_SERVICE, MODEL_SERVICE):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return server
+
+    def _tidy_memory(self) -> None:
+        """Give back now and then what the C library keeps of freed tensors."""
+        while not self._stopped.wait(_TIDY_SECONDS):
+            release_memory()
 
     def _poll_config(self) -> None:
         while not self._stopped.wait(self._options.model_config_file_poll_wait_seconds):

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.client import pywrap_tf_session
 
-from cnnlg_tf.errors import MissingExtraError
+from cnnlg_tf.errors import MissingExtraError, ServingError
 from cnnlg_tf.serving.server.limits import Call, RunGate
 from cnnlg_tf.serving.server.validation import InputRule, input_rules
 
@@ -138,12 +138,18 @@ class SavedModelServable(Servable):
 
     def _handle(self, name: str) -> Any:
         if name not in self._handles:
-            self._handles[name] = self._graph.get_tensor_by_name(name)._as_tf_output()
+            try:
+                self._handles[name] = self._graph.get_tensor_by_name(name)._as_tf_output()
+            except (KeyError, ValueError) as error:  # such as __saved_model_init_op's "NoOp"
+                raise ServingError(
+                    f"a signature must name tensors of the model's graph. Received: {name!r}",
+                    "FAILED_PRECONDITION",
+                ) from error
         return self._handles[name]
 
 
 def release_memory() -> None:
-    """Collect a closed model's graph, which is full of cycles, and give the pages back."""
+    """Collect what lies in cycles, such as a closed model's graph, and give the pages back."""
     gc.collect()
     try:
         ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -1,5 +1,6 @@
 """TensorProto to numpy and back, with no Python object per element where the wire allows it."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,10 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.serving.server.limits import DEFAULT_LIMITS, Limits
 
+# A message of a few bytes may declare a large tensor whose last value is repeated.
+_MOST_REPEATED_BYTES = 16 * 2**20
+_MOST_DIMENSIONS = 32
+_STRING_BYTES = 64  # what a string takes in TensorFlow, however short it is
 _SMALL_INTEGERS = (
     types_pb2.DT_INT32,
     types_pb2.DT_INT16,
@@ -40,7 +45,7 @@ _RAW_FIELDS = ("float_val", "double_val", "bool_val", "scomplex_val", "dcomplex_
 def to_array(proto: Any, name: str, limits: Limits = DEFAULT_LIMITS) -> np.ndarray:
     """The array that a TensorProto holds; strings become an object array of bytes.
 
-    Fewer values than elements repeat the last one, as TensorFlow does.
+    Fewer values than elements repeat the last one, as TensorFlow does, up to 16 MiB.
 
     Raises:
         ServingError: INVALID_ARGUMENT, `tensor parsing error: NAME`.
@@ -50,9 +55,7 @@ def to_array(proto: Any, name: str, limits: Limits = DEFAULT_LIMITS) -> np.ndarr
     if field is None or proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise ServingError(f"tensor parsing error: {name}", "INVALID_ARGUMENT")
     dtype = np.dtype(tf.dtypes.as_dtype(proto.dtype).as_numpy_dtype)
-    count = 1
-    for size in shape:
-        count *= size
+    count = math.prod(shape)
     if count * dtype.itemsize > limits.message_bytes:
         raise ServingError(
             f"tensor parsing error: {name}: a tensor must take at most "
@@ -60,12 +63,28 @@ def to_array(proto: Any, name: str, limits: Limits = DEFAULT_LIMITS) -> np.ndarr
             f"Received: shape {shape}",
             "INVALID_ARGUMENT",
         )
+    # numpy has no array of more dimensions, and not even an empty one of larger sizes.
+    if len(shape) > _MOST_DIMENSIONS or math.prod(s or 1 for s in shape) * dtype.itemsize > 2**62:
+        raise ServingError(
+            f"tensor parsing error: {name}: too many or too large dimensions. Received: {shape}",
+            "INVALID_ARGUMENT",
+        )
     if proto.tensor_content and field != "string_val":
         if len(proto.tensor_content) != count * dtype.itemsize:
             raise ServingError(f"tensor parsing error: {name}", "INVALID_ARGUMENT")
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
-    values = _field_values(getattr(proto, field), field, dtype)[:count]
+    try:
+        values = _field_values(getattr(proto, field), field, dtype)[:count]
+    except OverflowError as error:  # such as 300 in the int_val of an int8 tensor
+        raise ServingError(f"tensor parsing error: {name}: {error}", "INVALID_ARGUMENT") from error
     if values.size < count:
+        taken = count * (_STRING_BYTES if dtype.hasobject else dtype.itemsize)
+        if taken > _MOST_REPEATED_BYTES:
+            raise ServingError(
+                f"tensor parsing error: {name}: a tensor of {count} elements must come with all of "
+                f"them. Received: {values.size}",
+                "INVALID_ARGUMENT",
+            )
         fill = values[-1] if values.size else _zero(dtype)
         values = np.concatenate([values, np.full(count - values.size, fill, dtype)])
     return values.reshape(shape)

@@ -280,6 +280,15 @@ def test_a_wrong_multi_inference_is_refused(
     assert failure(server.predictions.MultiInference, request_message) == (code, details)
 
 
+def test_a_signature_without_tensors_is_an_error(server: Server) -> None:
+    """TensorFlow 2 writes its initialiser among the signatures."""
+    request = predict_request("half_plus_three", "__saved_model_init_op")
+    assert failure(server.predictions.Predict, request) == (
+        "FAILED_PRECONDITION",
+        "a signature must name tensors of the model's graph. Received: 'NoOp'",
+    )
+
+
 def test_multi_inference_stays_with_one_model(server: Server) -> None:
     request = multi(("regress_x_to_y", "regress"), ("classify_x_to_y", "classify"))
     request.tasks[1].model_spec.name = "half_plus_three"

@@ -95,6 +95,35 @@ def test_a_small_message_cannot_declare_a_huge_tensor() -> None:
         to_array(proto(types_pb2.DT_FLOAT, 100, 100, float_val=[1]), "x", Limits(1000))
 
 
+@pytest.mark.parametrize("sizes", [(0, 2**62, 2**62), (1,) * 33])
+def test_dimensions_that_numpy_has_not(sizes: tuple[int, ...]) -> None:
+    with pytest.raises(ServingError, match="too many or too large dimensions") as caught:
+        to_array(proto(types_pb2.DT_FLOAT, *sizes), "x")
+    assert caught.value.code == "INVALID_ARGUMENT"
+
+
+@pytest.mark.parametrize(
+    "small",
+    [
+        proto(types_pb2.DT_FLOAT, 2**23, float_val=[1]),
+        proto(types_pb2.DT_STRING, 2**20, string_val=[b"", b""]),
+    ],
+)
+def test_a_small_message_cannot_take_much_memory(small: Any) -> None:
+    with pytest.raises(ServingError, match="must come with all of them. Received: [12]$") as caught:
+        to_array(small, "x")
+    assert caught.value.code == "INVALID_ARGUMENT"
+
+
+def test_values_out_of_the_types_range() -> None:
+    for small in (
+        proto(types_pb2.DT_INT8, 1, int_val=[300]),
+        proto(types_pb2.DT_HALF, 1, half_val=[70000]),
+    ):
+        with pytest.raises(ServingError, match="tensor parsing error: x: .* out of bounds"):
+            to_array(small, "x")
+
+
 def test_a_type_that_cannot_be_sent() -> None:
     array = np.zeros(1, tf.dtypes.as_dtype("float8_e5m2").as_numpy_dtype)
     with pytest.raises(ServingError, match="outputs of type float8_e5m2 cannot be sent"):

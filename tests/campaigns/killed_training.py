@@ -1,0 +1,106 @@
+"""kill -9 of training at random moments, and the same command again, until the run is done.
+
+Must hold: the losses are those of an unbroken run, no file is lost, at most one checkpoint interval is
+done again.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.campaigns.harness import Budget, Report, main, promise
+
+_STEPS = 40
+_TIMED = ("images_per_second", "input_wait_share")
+_TREE = {
+    "data": {"kind": "synthetic", "synthetic": {"length": 8, "size": 48}},
+    "model": {"widths": [8, 8, 8, 8], "blocks": [1, 1, 1, 1], "latent_channels": 4},
+    "train": {
+        "compile": "none",
+        "log_every": 4,
+        "picture_every": 0,
+        "checkpoint_minutes": 0.005,
+        "phases": [
+            {"name": "p", "kind": "prediction", "steps": _STEPS, "batch_size": 2, "crop": 32}
+        ],
+    },
+}
+
+
+def campaign(budget: Budget, dice: random.Random, folder: Path) -> Report:
+    """Train once unbroken; then again and again with kills."""
+    import yaml
+
+    report = Report()
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(_TREE))
+    start = time.monotonic()
+    promise(_train(config, folder / "whole").wait() == 0, "an unbroken run failed")
+    usual = time.monotonic() - start
+    whole = _metrics(folder / "whole")
+    run = 0
+    while budget.done < budget.count and budget.elapsed() < budget.seconds:
+        run += 1
+        _killed_run(config, folder / f"run{run}", usual, budget, dice, report)
+        _compare(whole, _metrics(folder / f"run{run}"))
+    report.figures = {"runs": run}
+    return report
+
+
+def _killed_run(
+    config: Path, run: Path, usual: float, budget: Budget, dice: random.Random, report: Report
+) -> None:
+    for _ in range(50):
+        before = _newest(run)
+        process = _train(config, run)
+        try:
+            status = process.wait(dice.uniform(0.2, 1.3) * usual)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            budget.done += 1
+            after = _newest(run)
+            promise(after >= before, f"a kill lost the checkpoint of step {before}: now {after}")
+            report.outcomes["killed before a step" if after == before else "killed later"] += 1
+            if budget.done >= budget.count or budget.elapsed() > budget.seconds:
+                break
+        else:
+            promise(status == 0, f"going on from step {before} failed with {status}")
+            report.outcomes["finished"] += 1
+            return
+    promise(_train(config, run).wait() == 0, f"the run {run.name} did not come to its end")
+
+
+def _train(config: Path, run: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "cnnlg_tf.cli", "train", "--config", str(config)]
+    # One thread: on several, sums are taken in varying order and losses agree to rounding only.
+    own = os.environ | {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([*command, "-o", str(run)], env=own, **quiet)
+
+
+def _newest(run: Path) -> int:
+    return max((int(path.name[-8:]) for path in run.glob("checkpoint-*")), default=0)
+
+
+def _metrics(run: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k not in _TIMED} for line in lines]
+
+
+def _compare(whole: list[dict[str, Any]], ours: list[dict[str, Any]]) -> None:
+    promise(len(whole) == len(ours), f"{len(ours)} lines of metrics, where a run has {len(whole)}")
+    for line, mine in zip(whole, ours, strict=True):
+        for key, value in line.items():
+            same = mine.get(key) == value
+            promise(same, f"step {line['step']}: {key} is {mine.get(key)}, unbroken {value}")
+
+
+if __name__ == "__main__":
+    main(campaign, count=100, seconds=3 * 3600)

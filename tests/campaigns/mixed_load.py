@@ -1,0 +1,171 @@
+"""Mixed load: good and bad requests, clients that leave, deadlines, a slow reader, version swaps.
+
+Must hold: no good request fails, the 99th percentile is under 3 times the median (of requests of one
+kind, over gRPC), memory stays within 5 %. A disk that fills up is the test of the loader in
+tests/serving: a version that was not copied whole is not taken.
+"""
+
+import contextlib
+import http.client
+import json
+import random
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+
+from tests.campaigns.harness import Budget, Report, main, promise, resident_mebibytes
+from tests.serving.servers import Server, predict_request, running_server
+
+_SWAPS = 20
+_STABLE = 64  # MiB that caches and pools may come to take
+
+
+def campaign(budget: Budget, dice: random.Random, folder: Path) -> Report:
+    """Load a server for `budget.seconds` while `_SWAPS` new versions come in."""
+    from tests.serving import model_factory
+
+    model_factory.save_kinds(folder / "kinds/1")
+    model_factory.save_half_plus_three(folder / "made", addend=3.0)
+    shutil.copytree(folder / "made", folder / "half/1")
+    entries = "".join(
+        f'config {{ name: "{name}" base_path: "{folder}/{name}" model_platform: "tensorflow" }}'
+        for name in ("half", "kinds")
+    )
+    (folder / "models.config").write_text(f"model_config_list {{ {entries} }}")
+    flags = (f"--model_config_file={folder}/models.config",)
+    with running_server(folder / "log", *flags, "--rest_api_timeout_in_ms=60000") as server:
+        return load(server, folder, budget, dice, _SWAPS)
+
+
+def load(server: Server, folder: Path, budget: Budget, dice: random.Random, swaps: int) -> Report:
+    """Load a server whose model `half` lies in folder/half, with folder/made to copy versions of."""
+    seconds = min(budget.seconds, 24 * 3600)
+    report, stop, lock = Report(), threading.Event(), threading.Lock()
+    latencies: list[float] = []
+    faults: list[str] = []
+
+    def repeat(act: Callable[[random.Random], str], seed: int) -> None:
+        own = random.Random(seed)
+        while not stop.is_set():
+            start = time.monotonic()
+            try:
+                outcome = act(own)
+            except Exception as error:  # told below; a thread must not end in silence
+                with lock:
+                    faults.append(f"{act.__name__}: {type(error).__name__}: {str(error)[:300]}")
+                return
+            with lock:
+                report.outcomes[outcome] += 1
+                budget.done += 1
+                if act is good_grpc:
+                    latencies.append(time.monotonic() - start)
+
+    def good_grpc(_: random.Random) -> str:
+        answer = server.predictions.Predict(predict_request("half", x=np.float32([2])), 60)
+        promise(list(answer.outputs["y"].float_val) == [4.0], f"half answered {answer}")
+        return "good gRPC"
+
+    def good_rest(_: random.Random) -> str:
+        status, answer = server.rest("/v1/models/half:predict", {"instances": [2.0]})
+        promise((status, answer) == (200, {"predictions": [4.0]}), f"REST: {status} {answer}")
+        return "good REST"
+
+    def bad(own: random.Random) -> str:
+        request = own.choice(
+            (
+                predict_request("half", x=np.float32([[2]])),
+                predict_request("half", x=np.int32([2])),
+                predict_request("nobody", x=np.float32([2])),
+                predict_request("kinds", "two", a=np.ones((2, 3), "f4"), b=np.ones(3, "f4")),
+            )
+        )
+        code = _code(server, request, 60)
+        promise(code in ("INVALID_ARGUMENT", "NOT_FOUND"), f"a bad request got {code}")
+        return "bad, refused"
+
+    def hurried(own: random.Random) -> str:
+        request = predict_request("kinds", "slow", steps=np.int32([3000]))
+        code = _code(server, request, own.uniform(0.001, 0.05))
+        promise(code in ("OK", "DEADLINE_EXCEEDED"), f"a hurried request got {code}")
+        return "with a short deadline"
+
+    def leaving(own: random.Random) -> str:
+        connection = http.client.HTTPConnection("localhost", server.rest_port, timeout=60)
+        body = json.dumps({"signature_name": "slow", "instances": [2000]})
+        connection.request("POST", "/v1/models/kinds:predict", body)
+        time.sleep(own.uniform(0, 0.02))
+        connection.close()
+        time.sleep(0.05)
+        return "client left"
+
+    def slow_reader(_: random.Random) -> str:
+        body = json.dumps({"instances": [0.123] * 200_000}).encode()
+        head = f"POST /v1/models/half:predict HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n"
+        with socket.create_connection(("localhost", server.rest_port), timeout=60) as link:
+            link.sendall(head.encode() + body)
+            time.sleep(1.0)
+            with contextlib.suppress(ConnectionError):
+                for _ in range(20):
+                    link.recv(1000)
+                    time.sleep(0.01)
+        return "slow reader"
+
+    acts = (good_grpc, good_grpc, good_rest, bad, hurried, leaving, slow_reader)
+    threads = [
+        threading.Thread(target=repeat, args=(act, dice.randrange(2**32)), daemon=True)
+        for act in acts
+    ]
+    for thread in threads:
+        thread.start()
+    sizes = _swap_versions(server, folder, seconds, swaps, lambda: bool(faults))
+    stop.set()
+    for thread in threads:
+        thread.join(90)
+    promise(not faults, "; ".join(faults))
+    promise(server.process.poll() is None, "the server ended")
+    spread = np.percentile(latencies, [50, 99]) * 1000
+    grown = sizes[-1] - sizes[len(sizes) // 2]
+    report.figures = {
+        "swaps": swaps,
+        "median_ms": round(float(spread[0]), 2),
+        "p99_ms": round(float(spread[1]), 2),
+        "mebibytes": [round(size) for size in (sizes[0], sizes[len(sizes) // 2], sizes[-1])],
+    }
+    promise(grown < max(_STABLE, 0.05 * sizes[-1]), f"memory grew by {grown:.0f} MiB: {sizes}")
+    return report
+
+
+def _swap_versions(
+    server: Server, folder: Path, seconds: float, swaps: int, ended: Callable[[], bool]
+) -> list[float]:
+    """Put a new version in, and the old one out, `swaps` times; the memory after each."""
+    sizes = []
+    for number in range(2, swaps + 2):
+        copy = folder / "half" / f"copy-{number}"
+        shutil.copytree(folder / "made", copy)
+        copy.rename(folder / "half" / str(number))
+        time.sleep(max(1.5, seconds / swaps))
+        shutil.rmtree(folder / "half" / str(number - 1))
+        sizes.append(resident_mebibytes(server.process.pid))
+        if ended():
+            break
+    return sizes
+
+
+def _code(server: Server, request: Any, timeout: float) -> str:
+    try:
+        server.predictions.Predict(request, timeout)
+    except grpc.RpcError as error:
+        return str(error.code().name)
+    return "OK"
+
+
+if __name__ == "__main__":
+    main(campaign, count=10**9, seconds=1800)

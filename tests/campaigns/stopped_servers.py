@@ -1,0 +1,85 @@
+"""SIGTERM under load: what was accepted is answered, what comes later is refused so that clients retry.
+
+Must hold: every request ends with its answer or as UNAVAILABLE; one that the model was running is
+answered; the process ends with 0.
+"""
+
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+
+import grpc
+import numpy as np
+
+from tests.campaigns.harness import Budget, Report, main, promise
+from tests.serving.servers import Server, predict_request, running_server
+
+_CLIENTS = 6
+
+
+def campaign(budget: Budget, dice: random.Random, folder: Path) -> Report:
+    """Start a server, load it, stop it at a random moment; again and again."""
+    from tests.serving import model_factory
+
+    model_factory.save_kinds(folder / "kinds/1")
+    report = Report()
+    flags = ("--model_name=kinds", f"--model_base_path={folder}/kinds")
+    for index in budget.attacks():
+        with running_server(
+            folder / f"log{index}", *flags, "--drain_timeout_seconds=120"
+        ) as server:
+            _stop_under_load(server, dice.uniform(0.2, 1.5), report)
+            status = server.process.wait(180)
+        promise(status == 0, f"server {index} ended with {status}")
+    return report
+
+
+def _stop_under_load(server: Server, moment: float, report: Report) -> None:
+    faults: list[str] = []
+    lock = threading.Lock()
+    running_at_stop = threading.Event()
+
+    def client(rest: bool) -> None:
+        request = predict_request("kinds", "slow", steps=np.int32([2000]))
+        body = {"signature_name": "slow", "instances": [2000]}
+        while True:
+            started_before_stop = not running_at_stop.is_set()
+            start = time.monotonic()
+            try:
+                if rest:
+                    status, answer = server.rest("/v1/models/kinds:predict", body)
+                    outcome = "answered" if status == 200 else f"REST {status}: {answer}"
+                else:
+                    server.predictions.Predict(request, 120)
+                    outcome = "answered"
+            except grpc.RpcError as error:
+                outcome = error.code().name
+            except OSError:  # refused, or reset before it was read: clients send it again
+                outcome = "UNAVAILABLE"
+            settled = time.monotonic() - start
+            with lock:
+                report.outcomes[outcome] += 1
+                if outcome not in ("answered", "UNAVAILABLE"):
+                    faults.append(outcome)
+                # A request that the server had for a while when the signal came was accepted.
+                if outcome == "UNAVAILABLE" and started_before_stop and settled > 0.25:
+                    faults.append(f"a request was refused after {settled:.2f} s of work")
+            if outcome != "answered":
+                return
+
+    threads = [threading.Thread(target=client, args=(i % 2 == 0,)) for i in range(_CLIENTS)]
+    for thread in threads:
+        thread.start()
+    time.sleep(moment)
+    running_at_stop.set()
+    server.process.send_signal(signal.SIGTERM)
+    for thread in threads:
+        thread.join(180)
+    promise(not any(thread.is_alive() for thread in threads), "a client waits without end")
+    promise(not faults, "; ".join(faults))
+
+
+if __name__ == "__main__":
+    main(campaign, count=50, seconds=3600)
