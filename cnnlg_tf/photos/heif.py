@@ -38,7 +38,7 @@ def read(data: bytes, check_size: Any) -> Raster:
     library = pillow_heif()
     file = library.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     check_size(*file.size)
-    info, layers = file.info, np.asarray(file)
+    info, layers = file.info, np.array(file)
     bits = int(info.get("bit_depth", 8))
     if layers.dtype == np.uint16 and bits < 16:  # the library shifts them to the top
         narrow = (layers >> (16 - bits)).astype(np.float32)

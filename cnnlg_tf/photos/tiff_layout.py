@@ -117,7 +117,11 @@ def _decompressed(
     head = b"II" + struct.pack("<HL", 42, start)
     directory = exif.directory_bytes("<", exif.Directory(tags), start)
     image = TiffImageFile(io.BytesIO(head + data[8:].ljust(start - 8, b"\0") + directory))
-    image.load()
+    try:
+        image.load()
+    except OSError as error:
+        name = getattr(page.compression, "name", page.compression)
+        raise ValueError(f"its data, of compression {name}, cannot be decoded: {error}") from error
     return np.asarray(image).reshape(grid.length, grid.columns, grid.row_bytes)
 
 

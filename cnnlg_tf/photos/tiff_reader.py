@@ -30,6 +30,7 @@ from cnnlg_tf.photos.raster import Raster, divided
 # compressions of plain bytes, whatever they mean; and those that give pixels, by Pillow
 _OF_BYTES = {1, 5, 8, 32773, 32946, 34925, 50000}
 _OF_PIXELS = {2, 3, 4, 6, 7}
+_NONE = 1
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _CHANNELS = {
     _WHITE_IS_ZERO: 1,
@@ -40,6 +41,7 @@ _CHANNELS = {
     _YCBCR: 3,
     _LAB: 3,
 }
+_MODES = {_CMYK: "CMYK", _LAB: "LAB", _YCBCR: "YCbCr"}
 _UNSIGNED, _SIGNED, _FLOAT, _VOID = 1, 2, 3, 4
 _FORMATS = {_UNSIGNED: "unsigned", _SIGNED: "signed", _FLOAT: "float", _VOID: "void"}
 _FORMATS |= {5: "complex integer", 6: "complex float"}
@@ -98,8 +100,11 @@ def read(
     compression = int(page.compression)
     if page.imagedepth != 1:
         raise refuse(f"a volume of {page.imagedepth} slices")
-    if compression in _OF_PIXELS or photometric == _YCBCR:
+    if compression in _OF_PIXELS or (photometric == _YCBCR and compression != _NONE):
         return _by_pillow(data, page, raster, refuse)
+    # the tag of subsampling is no guide: where it is missing, it means 2 x 2, which not all know
+    if photometric == _YCBCR and sum(page.databytecounts) < 3 * page.imagewidth * page.imagelength:
+        raise refuse("uncompressed YCbCr with fewer samples of colour than pixels")
     if compression not in _OF_BYTES:
         raise refuse(f"the compression {_name(page.compression)}")
     inks = page.tags.get(332)
@@ -174,9 +179,6 @@ def _by_pillow(
     if page.bitspersample not in (1, 8):
         kind = f"{_name(page.photometric)} with the compression {_name(page.compression)}"
         raise refuse(f"{page.bitspersample} bits of {kind}")
-    subsampling = page.tags.get(530)  # 2 x 2 where the tag is missing
-    if int(page.compression) == 1 and (subsampling is None or subsampling.value != (1, 1)):
-        raise refuse("uncompressed YCbCr with fewer samples of colour than pixels")
     image: Image.Image = TiffImageFile(io.BytesIO(data))
     if page.index:
         image.seek(page.index)
@@ -235,7 +237,7 @@ def _interpret(
     colours = _whole_range(colours, 8 if photometric == _PALETTE else raster.bits)
     if at is not None and extras[at] == _PREMULTIPLIED and alpha is not None:
         colours = divided(colours, alpha)
-    if photometric in (_CMYK, _LAB):
+    if photometric in _MODES:
         colours = _in_srgb(raster, colours, photometric, refuse)
         alpha = None if alpha is None else to_depth(alpha, np.uint8)
     raster.colours, raster.alpha = np.ascontiguousarray(colours), alpha
@@ -272,17 +274,17 @@ def _by_palette(indices: np.ndarray, page: Any, refuse: Callable[[str], CnnlgErr
 
 
 def _in_srgb(
-    raster: Raster, inks: np.ndarray, photometric: int, refuse: Callable[[str], CnnlgError]
+    raster: Raster, values: np.ndarray, photometric: int, refuse: Callable[[str], CnnlgError]
 ) -> np.ndarray:
-    """uint8 sRGB of CMYK or Lab."""
-    if inks.dtype.kind != "u" or (photometric == _LAB and inks.dtype != np.uint8):
-        raise refuse(f"{'Lab' if photometric == _LAB else 'CMYK'} values of type {inks.dtype}")
-    if inks.dtype != np.uint8:
+    """uint8 sRGB of CMYK, Lab or YCbCr."""
+    mode = _MODES[photometric]
+    if values.dtype.kind != "u" or (mode != "CMYK" and values.dtype != np.uint8):
+        raise refuse(f"{mode} values of type {values.dtype}")
+    if values.dtype != np.uint8:
         raster.notes.append(f"has CMYK values of {raster.bits} bits, which are read as 8")
-        inks = to_depth(inks, np.uint8)
-    height, width, _ = inks.shape
-    if photometric == _LAB:
-        image = Image.frombytes("LAB", (width, height), inks.tobytes())
-    else:
-        image = Image.frombytes("CMYK", (width, height), inks.tobytes())
-    return np.array(common_reader.srgb_of(image, raster, image.mode))
+        values = to_depth(values, np.uint8)
+    height, width, _ = values.shape
+    image = Image.frombytes(mode, (width, height), values.tobytes())
+    if mode == "YCbCr":
+        return np.array(image.convert("RGB"))
+    return np.array(common_reader.srgb_of(image, raster, mode))

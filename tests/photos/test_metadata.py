@@ -327,7 +327,7 @@ def test_heic_is_read_with_all_it_says() -> None:
     photo = decode_photo(heic(), "a.heic")
     assert photo.form == "HEIF" and photo.pixels.shape == (36, 24, 3)  # turned, as its XMP says
     turned = np.rot90(colours(), -1).astype(int)
-    assert np.abs(photo.pixels - turned).mean() < 4
+    assert np.abs(photo.pixels - turned).mean() < 8
     assert photo.metadata.xmp is not None
     assert exif_of(carried(heic(), "JPEG")).get_ifd(0x8769)[0x829A] == 0.5
 
