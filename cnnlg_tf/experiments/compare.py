@@ -2,8 +2,9 @@
 
 What a label does is its effect in an additive model: score = reference + one effect for each axis, fitted by
 least squares over all variants. With one axis it is the plain difference to the reference; in a fractional
-design it compares like with like. The fit is made for each photo, so that what makes a photo hard cancels;
-the interval holds 95 % of 2,000 bootstrap resamples of photos and, for each variant, of seeds.
+design it compares like with like. The fit is made for each photo, so that what makes a photo hard cancels.
+The interval has two parts: 95 % of 2,000 bootstrap resamples of the photos, and the t interval of the seeds,
+whose variance is pooled over the variants because there are few of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -90,26 +91,35 @@ def effects(sweep: Sweep, pick: Pick) -> list[Effect]:
     fit = np.linalg.pinv(design)  # [1 + labels, v]
     told = np.isclose(fit @ design, np.eye(design.shape[1]), atol=1e-8).all(axis=1)
     found = fit @ values.mean(axis=(1, 2))
-    drawn = _resampled(values) @ fit.T  # [resamples, 1 + labels]
-    ends = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+    low, high = _bounds(values, fit, found)
     return [
-        Effect(axis, label, *(float(each[i]) for each in (found, *ends)))
+        Effect(axis, label, float(found[i]), float(low[i]), float(high[i]))
         for i, (axis, label) in enumerate(labels, 1)
         if told[i]
     ]
 
 
-def _resampled(values: Floats) -> Floats:
-    """[variants, seeds, photos] -> [resamples, variants]: means of photos and seeds drawn again.
+def _bounds(values: Floats, fit: Floats, found: Floats) -> tuple[Floats, Floats]:
+    """The ends of the effects' intervals: chance of photos and chance of seeds, added as squares.
 
-    All variants get the same photos, and each its own seeds.
+    Args:
+        values: [variants, seeds, photos].
+        fit: [effects, variants], what makes effects of the variants' means.
+        found: [effects].
     """
     variants, seeds, photos = values.shape
     rng = np.random.default_rng(0)
     picked = rng.multinomial(photos, np.full(photos, 1 / photos), RESAMPLES) / photos
-    by_photo = np.einsum("vsp,rp->rvs", values, picked)
-    weights = rng.multinomial(seeds, np.full(seeds, 1 / seeds), (RESAMPLES, variants)) / seeds
-    return np.asarray((by_photo * weights).sum(axis=2))
+    drawn = picked @ values.mean(axis=1).T @ fit.T  # [resamples, effects]; the same photos for all
+    ends = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+    by_seed = np.zeros(len(fit))
+    if seeds > 1:
+        error = np.sqrt(
+            values.mean(axis=2).var(axis=1, ddof=1).mean() / seeds
+        )  # of a variant's mean
+        by_seed = student_quantile(variants * (seeds - 1)) * error * np.linalg.norm(fit, axis=1)
+    low, high = (np.hypot(found - ends[0], by_seed), np.hypot(ends[1] - found, by_seed))
+    return found - low, found + high
 
 
 def spread(runs: Sequence[Outcome], evaluation: str, kind: str, metric: str) -> tuple[float, float]:
