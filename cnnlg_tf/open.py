@@ -27,7 +27,7 @@ def open_network(
     """Open what repairs.
 
     Args:
-        source: None for the model that ships; the path of a checkpoint, of a run's folder, of an
+        source: None for the model that ships; a preset's name; the path of a checkpoint, of a run's folder, of an
             export (its folder, a folder of numbered versions, or its artefact) or of a TensorRT
             engine; a server's address, `host:8500` for gRPC, `http://host:8501` for REST; a CNNLG.
             A Network comes back as it is. What exists as a path is one.
@@ -68,7 +68,20 @@ def _open_named(
             return ExportNetwork(folder, threads)
     elif isinstance(name, str) and _ADDRESS.match(name):
         return _open_server(name, model_name, timeout, tls)
+    elif name is not None:
+        _check_preset(str(name))
     return _open_model(name)
+
+
+def _check_preset(name: str) -> None:
+    """Raise CheckpointError for what is no path, no address and no preset either."""
+    from cnnlg_tf.presets import PRESETS
+
+    if name not in PRESETS:
+        raise CheckpointError(
+            f"a model must be a preset ({', '.join(PRESETS)}), the folder of a checkpoint, a run or "
+            f"an export, or a server's address, host:port. Received: {name}, which does not exist"
+        )
 
 
 def _open_server(address: str, model_name: str, timeout: float, tls: "TLS | None") -> "Network":

@@ -24,8 +24,12 @@ def test_what_is_no_network(tmp_path: Path) -> None:
         CheckpointError, match="must be a Network, a CNNLG, a path, a server.s address or None.*3"
     ):
         cnnlg_tf.open_network(3)  # type: ignore[arg-type]
-    for name in (tmp_path, "photos-of-nobody", "out/x:1"):
-        with pytest.raises(CheckpointError, match="a model must be a checkpoint folder"):
+    with pytest.raises(CheckpointError, match="a model must be a checkpoint folder"):
+        cnnlg_tf.open_network(tmp_path)
+    for name in ("photos-of-nobody", "out/x:1", Path("nowhere")):
+        with pytest.raises(
+            CheckpointError, match=rf"a preset \(photos\), .*Received: {name}, which"
+        ):
             cnnlg_tf.open_network(name)
 
 

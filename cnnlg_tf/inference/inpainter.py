@@ -162,8 +162,8 @@ class Inpainter:
                 blend_rim(pixels, filled, weights)
                 uncertainty *= weights
             painted.append((filled, uncertainty))
-        (repaired, spread), *others = painted
-        return Repair(repaired, changed, spread, tuple(sample for sample, _ in others), found)
+        (repaired, uncertainty), *others = painted
+        return Repair(repaired, changed, uncertainty, tuple(sample for sample, _ in others), found)
 
     def find_damage(self, photo: Any, *, sensitivity: float = 0.5) -> Damage:
         """Find what needs repair; nothing under alpha 0 does.

@@ -119,10 +119,10 @@ def check_ability(network: Network, wanted: frozenset[str]) -> None:
     """Raise ConfigError when a network cannot do what is wanted of it."""
     missing = sorted(wanted - network.can)
     if missing:
-        able = ", ".join(sorted(network.can)) or "none of them"
+        able = ", ".join(ABILITIES[name] for name in sorted(network.can)) or "none of these"
         raise ConfigError(
             f"{' and '.join(ABILITIES[name] for name in missing)} must be among what the network "
-            f"can do ({', '.join(ABILITIES)}). Received: {network}, which can do {able}"
+            f"can do. Received: {network}, which can do {able}"
         )
 
 

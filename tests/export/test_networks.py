@@ -69,7 +69,9 @@ def test_saved_model_samples_and_finds_damage_too(saved_model: Path, model: Any)
     image = (photo / 255).astype(np.float32)
     gap = ours.network.find_damage(image) - theirs.network.find_damage(image)
     assert np.abs(gap).max() < 1e-4
-    with pytest.raises(ConfigError, match="another detail than 1 .* which can do find_damage, sam"):
+    with pytest.raises(
+        ConfigError, match="another detail than 1 .* which can do finding damage .*, samples"
+    ):
         theirs.repair(photo, mask, detail=0.0)
 
 

@@ -122,8 +122,8 @@ def test_what_the_network_cannot_do_is_told_before_any_work(photo: np.ndarray) -
     network = MeanFill(can=frozenset())
     inpainter, hole = Inpainter(network), np.ones(photo.shape[:2], bool)
     message = (
-        "another detail than 1 and a reference photo must be among what the network can do "
-        "(detail, reference, sample, guide, find_damage). Received: a stand-in, which can do none"
+        "another detail than 1 and a reference photo must be among what the network can do. "
+        "Received: a stand-in, which can do none of these"
     )
     with pytest.raises(ConfigError, match=re.escape(message)):
         inpainter.repair(photo, hole, detail=0.5, reference=photo)

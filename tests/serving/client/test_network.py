@@ -168,6 +168,6 @@ def test_what_the_server_does_not_serve_is_told(
     for options, what in (({"detail": 0.5}, "detail than 1"), ({"samples": 1}, "samples")):
         with pytest.raises(ConfigError, match=f"{what} must be among what the network can do"):
             inpainter.repair(photo, mask, **options)
-    with pytest.raises(ConfigError, match="finding damage .* which can do none of them"):
+    with pytest.raises(ConfigError, match="finding damage .* which can do none of these"):
         inpainter.repair(photo)
     assert client.shapes == []
