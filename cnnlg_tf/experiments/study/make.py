@@ -236,16 +236,19 @@ def _page(key: Key, pictures: Mapping[tuple[str, str], str], options: StudyOptio
         for question in sheet
         for method in (question.left, question.right)
     }
-    order = sorted(used)
-    shuffled = np.random.default_rng(secrets.randbits(64)).permutation(len(order))
-    number = {order[i]: place for place, i in enumerate(shuffled)}
+    # An untouched photo is there once, as a method's picture and as a catch trial's.
+    order = sorted({pictures[each] for each in used})
+    shuffled = [
+        order[i] for i in np.random.default_rng(secrets.randbits(64)).permutation(len(order))
+    ]
+    number = {picture: place for place, picture in enumerate(shuffled)}
     data = {
         "study": key.study,
         "sheets": [
-            [[number[q.photo, q.left], number[q.photo, q.right]] for q in sheet]
+            [[number[pictures[q.photo, side]] for side in (q.left, q.right)] for q in sheet]
             for sheet in key.sheets
         ],
-        "pictures": [pictures[order[i]] for i in shuffled],
+        "pictures": shuffled,
     }
     environment = Environment(
         loader=PackageLoader("cnnlg_tf.experiments.study", "."),
