@@ -229,7 +229,7 @@ def _interpret(
     alpha = None if at is None else _whole_range(samples[..., count + at], raster.bits)
     others = samples.shape[-1] - count - (at is not None)
     if others:
-        raster.notes.append(f"has {others} extra channels that are no alpha, which are left out")
+        raster.notes.append("has extra channels that are no alpha, which are left out")
     if photometric == _PALETTE:
         colours = _by_palette(colours[..., 0], page, refuse)
     elif photometric == _WHITE_IS_ZERO:

@@ -153,7 +153,7 @@ def test_extra_channels_that_are_no_alpha(kinds: list[str]) -> None:
         assert np.array_equal(photo.alpha, layers[..., 4])
     elif kinds:
         assert photo.alpha is None
-        assert photo.notes == ("has 1 extra channels that are no alpha, which are left out",)
+        assert photo.notes == ("has extra channels that are no alpha, which are left out",)
 
 
 def test_a_fourth_channel_without_a_word_is_alpha_as_opencv_writes_it() -> None:
