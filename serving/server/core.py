@@ -3,6 +3,7 @@
 gRPC and REST differ only in how they read and write messages; both call this.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,8 @@ from cnnlg_tf.serving.server.limits import Call
 from cnnlg_tf.serving.server.manager import ModelManager
 from cnnlg_tf.serving.server.metrics import ServerMetrics
 from cnnlg_tf.serving.server.prediction import DEFAULT_SIGNATURE, Inference
+
+_log = logging.getLogger(__name__)
 
 
 class ServerCore:
@@ -111,6 +114,8 @@ class ServerCore:
         except Exception as error:
             known = status.to_serving_error(error)
             code = known.code
+            if code == "INTERNAL" and known is not error:
+                _log.exception("%s of model %s failed in an unforeseen way", api, spec.name)
             raise known from error
         finally:
             # A series for each name that a client thinks of would grow without end.

@@ -126,6 +126,11 @@ class SavedModelServable(Servable):
                     None,
                 )
                 return outputs
+            except UnicodeDecodeError as error:
+                # TensorFlow's message quotes bytes of the request that are no text, so that Python
+                # could not even make the exception; its status is lost, its message is in here.
+                text = bytes(error.object).decode("utf-8", "backslashreplace")
+                raise ServingError(text, "INVALID_ARGUMENT") from error
             finally:
                 if options is not None:
                     pywrap_tf_session.TF_DeleteBuffer(options)

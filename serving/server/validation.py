@@ -54,9 +54,10 @@ def input_rules(
     rules = {}
     for alias, info in signature.inputs.items():
         sizes = None
-        plain = info.WhichOneof("encoding") == "name" and not info.tensor_shape.unknown_rank
-        if plain and is_argument(info.name):
-            dims = [dim.size if dim.size >= 0 else None for dim in info.tensor_shape.dim]
+        if info.WhichOneof("encoding") == "name" and is_argument(info.name):
+            dims = None  # a graph that checks ranks itself may take any
+            if not info.tensor_shape.unknown_rank:
+                dims = [dim.size if dim.size >= 0 else None for dim in info.tensor_shape.dim]
             sizes = _named(dims, (described or {}).get(alias, ""))
         # TensorFlow Lite's signature tool leaves types out.
         dtype = tf.dtypes.as_dtype(info.dtype).name if info.dtype else _ANY_TYPE
@@ -89,10 +90,12 @@ def check_inputs(
         _check_sides(alias, array, rule, limits)
 
 
-def _named(sizes: list[int | None], text: str) -> tuple[int | str | None, ...]:
+def _named(sizes: list[int | None] | None, text: str) -> tuple[int | str | None, ...] | None:
     """`sizes` with the free ones named as a manifest's description names them."""
     match = _DESCRIPTION.fullmatch(text)
     names = match[1].split(", ") if match and match[1] else []
+    if sizes is None:
+        return tuple(int(n) if n.isdigit() else n for n in names) if match else None
     if len(names) != len(sizes):
         return tuple(sizes)
     return tuple(

@@ -36,6 +36,10 @@ class Budget:
             yield self.done
             self.done += 1
 
+    def share(self) -> float:
+        """How much of the budget is spent, 0 to 1."""
+        return max(self.done / self.count, self.elapsed() / self.seconds)
+
     def elapsed(self) -> float:
         return time.monotonic() - self.start
 

@@ -73,7 +73,7 @@ def attack(server: Server, models: list[str], budget: Budget, dice: random.Rando
         promise(alive, f"attack {index} ({kind}) ended the server: {server.process.poll()}")
         if index % _GOOD_EVERY == 0:
             _good(server)
-        if before is None and index >= budget.count // 5:  # what is kept for later is there by then
+        if before is None and budget.share() > 0.2:  # what is kept for later is there by then
             before = _settled_mebibytes(server, budget)
     _good(server)
     after = _settled_mebibytes(server, budget)

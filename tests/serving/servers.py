@@ -22,7 +22,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-START_SECONDS = 90  # the machine may be busy; a start takes about 4 s alone
+START_SECONDS = 300  # the machine may be busy; a start takes about 4 s alone
 
 
 @dataclass

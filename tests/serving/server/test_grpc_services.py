@@ -280,6 +280,13 @@ def test_a_wrong_multi_inference_is_refused(
     assert failure(server.predictions.MultiInference, request_message) == (code, details)
 
 
+def test_an_error_that_quotes_bytes_which_are_no_text(server: Server) -> None:
+    request = predict_request("half_plus_two", "regress_x_to_y", inputs=[b"\xff\xfe"])
+    code, details = failure(server.predictions.Predict, request)
+    assert code == "INVALID_ARGUMENT"
+    assert details.startswith("Could not parse example input, value: '\\xff\\xfe'")
+
+
 def test_a_signature_without_tensors_is_an_error(server: Server) -> None:
     """TensorFlow 2 writes its initialiser among the signatures."""
     request = predict_request("half_plus_three", "__saved_model_init_op")

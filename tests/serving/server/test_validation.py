@@ -116,6 +116,8 @@ def signature(dims: list[int] | None, dtype: Any = tf.float32) -> Any:
         ([], {"x": "float32 []"}, True, InputRule("float32", ())),
         ([-1, 3], None, False, InputRule("float32", None)),
         (None, None, True, InputRule("float32", None)),
+        (None, {"x": "float32 [batch, 3]"}, True, InputRule("float32", ("batch", 3))),
+        (None, {"x": "float32 []"}, True, InputRule("float32", ())),
     ],
 )
 def test_rules_come_from_the_signature_and_names_from_the_manifest(
