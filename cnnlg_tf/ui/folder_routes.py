@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cnnlg_tf.errors import CancelledError, CnnlgError
-from cnnlg_tf.photos import check_mask_size, read_mask
+from cnnlg_tf.photos import WRITABLE, check_mask_size, read_mask
 from cnnlg_tf.ui import views
 from cnnlg_tf.ui.jobs import Job
 from cnnlg_tf.ui.limits import RequestError
@@ -105,8 +105,8 @@ async def repair_folder(request: Request) -> Response:
     """
     summary: Repair all photos of the folder into its subfolder `repaired`.
     description: >
-      The job's events are one photo each (name, and output or error) besides progress. Photos that
-      have no mask are skipped.
+      The job's events are one photo each (name, and output or error) besides progress. Photos on
+      which nothing is marked or found are skipped.
     requestBody:
       content:
         application/json:
@@ -114,6 +114,7 @@ async def repair_folder(request: Request) -> Response:
             type: object
             properties:
               mask_of: {type: string, description: "Key of an open photo whose mask serves all; default: each its own"}
+              find_damage: {type: boolean, default: false, description: Repair the damage that is found on each.}
               detail: {type: number, minimum: 0, maximum: 2, default: 1}
     responses:
       202: {$ref: "#/components/responses/Started"}
@@ -127,7 +128,12 @@ async def repair_folder(request: Request) -> Response:
     if mask_of is not None:
         shared = await off_loop(page.store.get(str(mask_of)).mask)
         check_marked(shared)
-    run = FolderRun(page, shared, wishes_of({"detail": given.get("detail", 1.0)}))
+    blind = given.get("find_damage", False)
+    if not isinstance(blind, bool) or (blind and shared is not None):
+        raise RequestError(
+            f"find_damage must be true or false, without mask_of. Received: {blind!r}"
+        )
+    run = FolderRun(page, shared, blind, wishes_of({"detail": given.get("detail", 1.0)}))
     return JSONResponse({"job": page.worker.submit(run).key}, 202)
 
 
@@ -137,6 +143,7 @@ class FolderRun:
 
     page: Any
     shared: np.ndarray | None
+    blind: bool
     wishes: Wishes
 
     def __call__(self, job: Job) -> dict[str, Any]:
@@ -158,8 +165,8 @@ class FolderRun:
         return counts
 
     def _repair(self, name: str) -> Path | None:
-        """Returns what was written, or None where the photo has no mask and no repair."""
-        library = self.page.library
+        """Returns what was written, or None where there is nothing to repair and no repair."""
+        library, inpainter = self.page.library, self.page.engine.inpainter()
         path = library.path(name)
         session = self.page.store.of_source(path)
         if session is not None:
@@ -170,14 +177,18 @@ class FolderRun:
             mask = np.zeros(photo.pixels.shape[:2], bool) if file is None else read_mask(file)
         if self.shared is not None:
             mask = self.shared
+        if self.blind:
+            mask = inpainter.find_damage(photo).mask
         check_mask_size(mask, photo.pixels)
         if mask.any():
-            photo = repair_whole(self.page.engine.inpainter(), photo, mask, self.wishes, None)
+            photo = repair_whole(inpainter, photo, mask, self.wishes, None)
         elif session is None or not session.record.head:
             return None
         form = form_of(photo)
         data, _ = encode(photo, form, None, name)
-        written: Path = library.write_result(f"{Path(name).stem}{SUFFIXES[form]}", data)
+        # two photos never want the same name: a.gif becomes a.gif.png
+        own = WRITABLE.get(path.suffix.lower()) == form
+        written: Path = library.write_result(name if own else f"{name}{SUFFIXES[form]}", data)
         return written
 
 

@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from cnnlg_tf.inference.network import Network
 from cnnlg_tf.ui.app import create_app
 from cnnlg_tf.ui.command import listen
 from tests.ui.pages import FakeNetwork, ServedPage
@@ -31,7 +32,7 @@ CHROMIUM_ARGUMENTS = [
 
 
 @contextmanager
-def served(folder: Path, target: Path | None, network: FakeNetwork) -> Iterator[ServedPage]:
+def served(folder: Path, target: Path | None, network: Network) -> Iterator[ServedPage]:
     """A page on a free port with its state in `folder`, ready when the block starts."""
     listener = listen(0)
     port = listener.getsockname()[1]
@@ -44,14 +45,16 @@ def served(folder: Path, target: Path | None, network: FakeNetwork) -> Iterator[
         with httpx.Client(
             base_url=origin, headers={"Authorization": f"Bearer {token}"}, timeout=30
         ) as client:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 120
             while client.get("/api/status").json()["state"] == "opening":
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
-            network.asked.clear()
+            if isinstance(network, FakeNetwork):
+                network.asked.clear()
             yield ServedPage(origin, token, folder, network, client)
     finally:
-        network.gate.set()
+        if isinstance(network, FakeNetwork):
+            network.gate.set()
         server.should_exit = True
         thread.join(timeout=10)
 

@@ -59,7 +59,7 @@ class ServedPage:
     origin: str
     token: str
     state: Path
-    network: FakeNetwork
+    network: Any  # a FakeNetwork, mostly
     client: httpx.Client
     opened: list[str] = field(default_factory=list)
 

@@ -217,7 +217,7 @@ def test_one_mask_is_applied_to_all(folder_tab: tuple[Tab, Path]) -> None:
     tab.page.click("#run-all")
     tab.page.check("#run-shared")
     tab.page.click("#run-start")
-    tab.page.wait_for_selector("#run-text:text('3 repaired, 0 without a mask, 0 failed')")
+    tab.page.wait_for_selector("#run-text:text('3 repaired, 0 had nothing to repair, 0 failed')")
     assert tab.page.locator("#run-log li").count() == 3
     for name in ("000.png", "001.png", "002.png"):
         result = np.asarray(Image.open(folder / "repaired" / name))

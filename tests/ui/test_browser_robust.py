@@ -23,6 +23,7 @@ from tests.ui.pages import REPAIRED, ServedPage, encoded
 from tests.ui.tabs import Tab
 
 pytestmark = pytest.mark.browser
+EXAMPLES = Path(__file__).parents[2] / "cnnlg_tf" / "examples"
 
 
 @pytest.fixture
@@ -290,3 +291,33 @@ def test_other_site_reaches_nothing(
 def test_page_is_light() -> None:
     static = Path(__file__).parents[2] / "cnnlg_tf" / "ui" / "static"
     assert sum(path.stat().st_size for path in static.iterdir()) < 300_000
+
+
+def test_shipped_model_repairs_a_stroke(
+    chromium: Browser, open_tab: Callable[..., Tab], tmp_path: Path
+) -> None:
+    """The real thing once: a crack over the example photo goes, and nothing else changes."""
+    from cnnlg_tf.open import open_network
+    from tests.ui.conftest import served
+
+    clean = np.asarray(Image.open(EXAMPLES / "lake.jpg").convert("RGB"))
+    cracked = clean.copy()
+    cracked[60:66, 100:300] = 255
+    Image.fromarray(cracked).save(tmp_path / "lake.png")
+    with served(tmp_path / "state", None, open_network()) as page:
+        tab = open_tab(page, tmp_path / "lake.png")
+        tab.set_size(12)
+        tab.draw((98, 63), (302, 63))
+        mask = tab.mask()
+        tab.page.check("#four")
+        tab.page.click("#repair")
+        tab.page.wait_for_selector("#variants img", timeout=120_000)
+        result = tab.pixels()
+        crack = np.zeros(mask.shape, bool)
+        crack[60:66, 100:300] = True
+        assert mask[crack].all() and (result[~mask] == cracked[~mask]).all()
+        errors = [
+            np.square(image[crack].astype(float) - clean[crack]).mean()
+            for image in (cracked, result)
+        ]
+        assert errors[1] < errors[0] / 4

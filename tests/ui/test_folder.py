@@ -141,6 +141,41 @@ def test_repair_all_with_one_mask(serve_page: Callable[..., ServedPage], folder:
     assert "(40, 40)" in events[-2][1]
 
 
+def test_repair_all_finds_damage(serve_page: Callable[..., ServedPage], folder: Path) -> None:
+    """FakeNetwork takes bright pixels as damaged."""
+    clean = np.minimum(make_photo(), 120)
+    torn = clean.copy()
+    torn[HOLE] = 250
+    Image.fromarray(clean).save(folder / "000.png")
+    Image.fromarray(torn).save(folder / "001.png")
+    Image.fromarray(clean).save(folder / "002.png")
+    page = serve_page(folder)
+    events = page.finish(page.client.post("/api/folder/repair", json={"find_damage": True}))
+    assert json.loads(events[-1][1])["repaired"] == 1 and json.loads(events[-1][1])["skipped"] == 2
+    result = np.asarray(Image.open(folder / "repaired" / "001.png"))
+    assert (result[HOLE] == REPAIRED).all() and (result[~HOLE] == clean[~HOLE]).all()
+    key = page.client.post("/api/folder/open", json={"name": "000.png"}).json()["key"]
+    for wrong in ({"find_damage": 1}, {"find_damage": True, "mask_of": key}):
+        page.client.put(f"/api/photos/{key}/mask", content=encode_bits(HOLE))
+        refused = page.client.post("/api/folder/repair", json=wrong)
+        assert refused.status_code == 400 and "find_damage must be" in refused.json()["error"]
+
+
+def test_photos_of_one_stem_get_results_of_their_own(
+    serve_page: Callable[..., ServedPage], tmp_path: Path
+) -> None:
+    folder = tmp_path / "stems"
+    folder.mkdir()
+    for name in ("a.png", "a.gif", "a.jpg", "a.jpeg"):
+        (folder / name).write_bytes(encoded(make_photo(), name))
+    page = serve_page(folder)
+    key = page.client.post("/api/folder/open", json={"name": "a.png"}).json()["key"]
+    page.client.put(f"/api/photos/{key}/mask", content=encode_bits(HOLE))
+    page.finish(page.client.post("/api/folder/repair", json={"mask_of": key}))
+    names = sorted(path.name for path in (folder / "repaired").iterdir())
+    assert names == ["a.gif.png", "a.jpeg", "a.jpg", "a.png"]
+
+
 def test_run_is_cancelled_between_photos(
     serve_page: Callable[..., ServedPage], folder: Path
 ) -> None:

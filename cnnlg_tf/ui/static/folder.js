@@ -1,7 +1,7 @@
 // The folder that the page was started with: a strip of thumbnails, next and previous, repair all.
 
 import { api, watch } from "./api.js";
-import { desk, hear } from "./desk.js";
+import { can, desk, hear } from "./desk.js";
 import { attempt, get, later, make, seconds, toast } from "./dom.js";
 import { show } from "./files.js";
 import { keepNow } from "./marking.js";
@@ -67,8 +67,9 @@ function build() {
 function openRun() {
   const own = photos.filter(({ masked, repairs, mask_file: file }) => masked || repairs || file).length;
   get("run-own").textContent = `${own} of ${photos.length} have one`;
+  get("run-blind-row").hidden = !can("find_damage");
   get("run-shared").disabled = !desk.mask?.marked;
-  if (!desk.mask?.marked) document.querySelector('[name="masks"][value="own"]').checked = true;
+  if (!desk.mask?.marked && get("run-shared").checked) document.querySelector('[name="masks"][value="own"]').checked = true;
   if (!run) {
     get("run-log").replaceChildren();
     get("run-log").hidden = get("run-progress").hidden = true;
@@ -78,12 +79,13 @@ function openRun() {
 
 async function runAll() {
   const shared = get("run-shared").checked;
-  const detail = Number(get("detail").value);
+  const detail = can("detail") ? Number(get("detail").value) : undefined;
   const log = get("run-log");
   log.replaceChildren();
   await attempt(async () => {
     await keepNow();
-    run = (await api.repairFolder({ mask_of: shared ? desk.photo.key : undefined, detail })).job;
+    const wishes = { detail, mask_of: shared ? desk.photo.key : undefined, find_damage: get("run-blind").checked };
+    run = (await api.repairFolder(wishes)).job;
     showRunning(true);
     const [name, data] = await watch(run, (event, told) => {
       if (event === "progress") {
@@ -99,7 +101,7 @@ async function runAll() {
     });
     get("run-bar").value = name === "done" ? 1 : get("run-bar").value;
     if (name === "done") {
-      get("run-text").textContent = `${data.repaired} repaired, ${data.skipped} without a mask, ${data.failed} failed`;
+      get("run-text").textContent = `${data.repaired} repaired, ${data.skipped} had nothing to repair, ${data.failed} failed`;
     } else get("run-text").textContent = name === "cancelled" ? "Cancelled" : data.error;
   });
   run = null;
