@@ -185,6 +185,9 @@ def _by_pillow(
     found = common_reader.read(image, b"", refuse)
     raster.orientation = 1  # Pillow turns what it loads
     raster.colours, raster.alpha = found.colours, found.alpha
+    raster.notes += [note for note in found.notes if "profile" in note]
+    if image.mode == "CMYK":  # the profile has done its work
+        raster.metadata = raster.metadata.without_profile()
     return raster
 
 
