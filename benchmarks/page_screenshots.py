@@ -107,7 +107,7 @@ def photograph(
         server, address = _serve(network, Path(name) / "state", folder)
         tab.goto(address)
         tab.wait_for_selector("body[data-ready]")
-        tab.wait_for_selector("#variants-row", state="attached")
+        tab.wait_for_selector("#variants-row:not([hidden])", state="attached")
         _draw(tab)
         shoot("marked")
         if size == "phone":

@@ -37,12 +37,12 @@ def view(photo: Photo, pixels: np.ndarray, box: Box, side: int) -> tuple[bytes, 
         alpha = _visible(_shrunk(photo.alpha[box.slices], side))
         picture = np.dstack([picture, alpha])
     lossless = photo.alpha is not None or not (shrunk or picture.size > 3 * SMALL)
-    return _encode(picture, profile_of(photo), lossless)
+    return _encode(picture, _profile_of(photo), lossless)
 
 
 def thumbnail(photo: Photo) -> bytes:
     """A small JPEG of the whole photo; transparent parts are white."""
-    return _encode(_shrunk(photo.on_white(), THUMBNAIL_SIDE), profile_of(photo), False)[0]
+    return _encode(_shrunk(photo.on_white(), THUMBNAIL_SIDE), _profile_of(photo), False)[0]
 
 
 def heat(uncertainty: np.ndarray, box: Box, side: int) -> bytes:
@@ -57,11 +57,6 @@ def heat(uncertainty: np.ndarray, box: Box, side: int) -> bytes:
     alpha = np.clip(strength, 0, 0.75)
     picture = np.rint(255 * np.dstack([layers, alpha])).astype(np.uint8)
     return _encode(picture, None, True)[0]
-
-
-def probability_png(probability: np.ndarray) -> bytes:
-    """Float [height, width] in [0, 1] as an 8-bit grey PNG."""
-    return _encode(np.rint(probability * 255).astype(np.uint8), None, True)[0]
 
 
 def _shrunk(layers: np.ndarray, side: int) -> np.ndarray:
@@ -92,7 +87,7 @@ def _encode(picture: np.ndarray, icc_profile: bytes | None, lossless: bool) -> t
     return buffer.getvalue(), "image/png" if lossless else "image/jpeg"
 
 
-def profile_of(photo: Photo) -> bytes | None:
+def _profile_of(photo: Photo) -> bytes | None:
     """The photo's colour profile, if it is one of RGB: views are never grey."""
     profile = photo.metadata.icc_profile
     return profile if profile is not None and profile[16:20] == b"RGB " else None

@@ -18,12 +18,21 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser
 
+from cnnlg_tf.errors import CheckpointError
+from cnnlg_tf.inference.network import Filled
 from tests.conftest import make_photo
-from tests.ui.pages import REPAIRED, ServedPage, encoded
+from tests.ui.pages import REPAIRED, FakeNetwork, ServedPage, encoded
 from tests.ui.tabs import Tab
 
 pytestmark = pytest.mark.browser
 EXAMPLES = Path(__file__).parents[2] / "cnnlg_tf" / "examples"
+
+
+class BrokenNetwork(FakeNetwork):
+    """Fails at its first window, as one whose files are gone would."""
+
+    def fill(self, *_: object) -> Filled:
+        raise CheckpointError("its weights are gone")
 
 
 @pytest.fixture
@@ -321,3 +330,22 @@ def test_shipped_model_repairs_a_stroke(
             for image in (cracked, result)
         ]
         assert errors[1] < errors[0] / 4
+
+
+def test_model_that_cannot_be_opened_is_told(
+    serve_page: Callable[..., ServedPage], open_tab: Callable[..., Tab], photo_file: Path
+) -> None:
+    """The page still opens photos and masks, and says on it why it cannot repair."""
+    page = serve_page(network=BrokenNetwork())
+    tab = open_tab(page, photo_file)
+    tab.draw((50, 50), (90, 50))
+    tab.page.wait_for_selector(
+        "#model-state:text('The model cannot be opened: its weights are gone')"
+    )
+    assert tab.page.is_disabled("#repair") and tab.mask().any()
+    files = {
+        "photo": ("a.png", photo_file.read_bytes()),
+        "mask": ("m.png", photo_file.read_bytes()),
+    }
+    refused = page.client.post("/api/repair", files=files)
+    assert refused.status_code == 400 and "its weights are gone" in refused.json()["error"]

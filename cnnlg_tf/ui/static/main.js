@@ -63,7 +63,6 @@ async function followStatus() {
       const was = desk.status.state;
       desk.status = status;
       if (was !== status.state) tell("status");
-      if (status.state === "failed") toast(`The model cannot be opened: ${status.error}`, true);
       if (status.state !== "opening") return;
     }
     await pause(300);

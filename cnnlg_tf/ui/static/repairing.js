@@ -106,6 +106,10 @@ export async function cancel() {
 
 function show() {
   const busy = desk.busy !== null;
+  const { state, error } = desk.status;
+  get("model-state").hidden = state === "ready" || busy;
+  get("model-state").textContent =
+    state === "failed" ? `The model cannot be opened: ${error}` : "The model is being opened; a repair waits for it.";
   get("repair").hidden = busy;
   get("cancel").hidden = !busy;
   get("repair").disabled = !desk.photo || !desk.mask.marked || desk.away || desk.status.state === "failed";

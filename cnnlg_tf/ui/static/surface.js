@@ -1,7 +1,7 @@
 // The canvas: where the photo lies on the screen (zoom and pan), and drawing all that is to be seen of it.
 
 import { api, viewAddress } from "./api.js";
-import { desk, hear, tell } from "./desk.js";
+import { desk, hear } from "./desk.js";
 import { get } from "./dom.js";
 import { Overlay } from "./overlay.js";
 import { Pictures } from "./pictures.js";
@@ -130,7 +130,6 @@ function moved() {
   view.x = Math.min(view.width - keep, Math.max(keep - desk.photo.width * view.scale, view.x));
   view.y = Math.min(view.height - keep, Math.max(keep - desk.photo.height * view.scale, view.y));
   get("zoom-level").textContent = `${Math.round(100 * view.scale * view.density)} %`;
-  tell("moved");
   redraw();
 }
 

@@ -6,7 +6,6 @@ import { remember } from "./history.js";
 import { capsule, polygon, rectangle } from "./shapes.js";
 import { previews, redraw, toGlass, view } from "./surface.js";
 
-export const TOOLS = ["brush", "eraser", "line", "rectangle", "lasso", "hand"];
 const ROUND = new Set(["brush", "eraser", "line"]);
 const SMALLEST = 1;
 let stroke = null; // {tool, value, points: [[x, y], ...]}
