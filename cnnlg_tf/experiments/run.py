@@ -74,7 +74,8 @@ def run_experiment(
     runs = list(_runs(experiment, out))
     for run in runs:
         _claim(run)
-    sweep = Sweep(Path(path).stem, experiment.model_dump(mode="json"), [])
+    definition = {**experiment.model_dump(mode="json"), "base": experiment.base.name}
+    sweep = Sweep(Path(path).stem, definition, [])
     stored = {run.title: found for run in runs if (found := _stored(run)) is not None}
     waiting = [run for run in runs if run.title not in stored]
     sweep = replace(sweep, runs=list(stored.values()))

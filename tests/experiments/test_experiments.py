@@ -213,6 +213,7 @@ def test_run_writes_sweep_tables_plot_and_pictures(
     assert "both, seed 2: failed: loss is nan at step 7; about 0:00:00 left" in told[-1]
 
     assert load_sweep(out / "sweep.json") == sweep
+    assert sweep.definition["base"] == "base.yaml"
     assert sweep.seeds == [1, 2] and sweep.axes == {"guides": ["none at all", "both"]}
     first = sweep.runs[0]
     assert set(first.scores) == {"first", "second"}
