@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cnnlg_tf.cli import main
+from cnnlg_tf.serving.server.front import most_pixels
 from tests.serving.servers import free_port
 
 
@@ -28,6 +29,13 @@ def test_serves_an_export_until_interrupted(models: Path) -> None:
             assert response.read() == b'{"predictions": [4.0]}'
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
+
+
+def test_the_limit_on_pixels_fits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    for pages, most in ((2**19, 894_784), (2**30, 64 * 2**20)):  # 2 GiB, 4 TiB
+        sizes = {"SC_PHYS_PAGES": pages, "SC_PAGE_SIZE": 4096}
+        monkeypatch.setattr("os.sysconf", sizes.__getitem__)
+        assert most_pixels() == most
 
 
 @pytest.mark.parametrize(("folder", "found"), [("1", "a version itself"), ("none", "none there")])
