@@ -33,7 +33,7 @@ def test_help(name: str) -> None:
     assert "Usage: main [OPTIONS]" in result.output
 
 
-_NO_MODEL = "a model must be a checkpoint folder"
+_NO_MODEL = "Received: /nowhere"
 
 
 @pytest.mark.parametrize(
