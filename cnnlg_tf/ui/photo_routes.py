@@ -210,7 +210,7 @@ async def grow_mask(request: Request) -> Response:
     requestBody:
       content: {application/json: {schema: {type: object, properties: {pixels: {type: integer}}}}}
     responses:
-      200: {description: The new mask, a PNG of one bit a pixel., content: {image/png: {}}}
+      200: {description: "The new mask, a PNG of one bit a pixel.", content: {image/png: {}}}
       400: {$ref: "#/components/responses/Refused"}
       404: {$ref: "#/components/responses/Refused"}
     """

@@ -297,7 +297,13 @@ def test_description_names_each_route_once(page: ServedPage) -> None:
         for path, methods in described["paths"].items()
         for method, entry in methods.items()
     }
-    assert all(entry["summary"] and entry["responses"] for entry in operations.values())
+    for entry in operations.values():
+        assert set(entry) <= {"summary", "description", "parameters", "requestBody", "responses"}
+        assert entry["summary"] and entry["responses"]
+        for answer in entry["responses"].values():  # a comma in YAML's braces starts a new key
+            assert set(answer) <= {"description", "content", "$ref"}
+        for parameter in entry.get("parameters", []):
+            assert set(parameter) <= {"name", "in", "required", "schema", "description"}
     assert ("/api/photos/{key}/repairs", "post") in operations
     assert len(operations) >= 27
     parameters = operations["/api/photos/{key}/view", "get"]["parameters"]
