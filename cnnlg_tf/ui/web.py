@@ -1,4 +1,4 @@
-"""Small helpers of the page's routes: read forms and parameters, run work off the event loop."""
+"""Small functions of the page's routes: read forms and parameters, run work off the event loop."""
 
 import json
 from collections.abc import Callable

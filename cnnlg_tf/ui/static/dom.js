@@ -1,4 +1,4 @@
-// Small helpers over the document: find, build, announce, tell of faults.
+// Small functions over the document: find, build, announce, tell of faults.
 
 import { Away } from "./api.js";
 import { tell } from "./desk.js";
