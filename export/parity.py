@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 Runner = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-MAX_DIFFERENCE = {"fp32": 1e-3}
-"""Largest difference anywhere, in units of full scale."""
-MIN_PSNR = {"fp16": 45.0, "int8": 32.0}
+NEAR = 1e-3
+"""A value is near the model's when it differs by no more, in units of full scale."""
+MIN_NEAR = {"fp32": 0.99}
+"""Least share of the hole's values that are near: of two textures that fit alike a runtime may take the other."""
+MIN_PSNR = {"fp32": 38.0, "fp16": 45.0, "int8": 32.0}
 """Least PSNR against the Keras model over the hole's pixels, in dB."""
 
 
@@ -24,12 +26,13 @@ MIN_PSNR = {"fp16": 45.0, "int8": 32.0}
 class Difference:
     """How far an export's repairs lie from the model's, over all pixels of all cases.
 
-    max_abs and mean_abs: of `repaired`, full scale = 1; hole_psnr: dB over the hole's pixels; uncertainty_max_abs: of
-    `uncertainty`; known_exact: known pixels came back bit for bit.
+    max_abs and mean_abs: of `repaired`, full scale = 1; hole_near: share of the hole's values within NEAR; hole_psnr:
+    dB over the hole's pixels; uncertainty_max_abs: of `uncertainty`; known_exact: known pixels came back bit for bit.
     """
 
     max_abs: float
     mean_abs: float
+    hole_near: float
     hole_psnr: float
     uncertainty_max_abs: float
     known_exact: bool
@@ -38,9 +41,12 @@ class Difference:
         """What misses the bar of this precision, in words; None when nothing does."""
         if not self.known_exact:
             return "known pixels must come back bit for bit. Received: changed pixels"
-        bar = MAX_DIFFERENCE.get(precision)
-        if bar is not None and not self.max_abs <= bar:
-            return f"{precision} must differ by at most {bar:g} of full scale. Received: {self.max_abs:.3g}"
+        share = MIN_NEAR.get(precision)
+        if share is not None and not self.hole_near >= share:
+            return (
+                f"{precision} must have {share:.0%} of the hole's values within {NEAR:g} of full scale. "
+                f"Received: {self.hole_near:.1%}, the furthest {self.max_abs:.3g} away"
+            )
         least = MIN_PSNR.get(precision)
         if least is not None and not self.hole_psnr >= least:
             return f"{precision} must reach {least:g} dB in the hole. Received: {self.hole_psnr:.1f} dB"
@@ -60,6 +66,7 @@ def compare(
     return Difference(
         max_abs=float(gap.max()),
         mean_abs=float(gap.mean()),
+        hole_near=float(np.mean(gap[hole] <= NEAR)) if hole.any() else 1.0,
         hole_psnr=psnr(error),
         uncertainty_max_abs=float(np.abs(received[1].astype(np.float64) - expected[1]).max()),
         known_exact=bool(np.array_equal(received[0][~hole], image[~hole])),
@@ -76,6 +83,7 @@ def worst(differences: list[Difference]) -> Difference:
     return Difference(
         max_abs=float(np.max([d.max_abs for d in differences])),
         mean_abs=float(np.mean([d.mean_abs for d in differences])),
+        hole_near=float(np.min([d.hole_near for d in differences])),
         hole_psnr=float(np.min([d.hole_psnr for d in differences])),
         uncertainty_max_abs=float(np.max([d.uncertainty_max_abs for d in differences])),
         known_exact=all(d.known_exact for d in differences),

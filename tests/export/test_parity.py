@@ -8,7 +8,7 @@ from cnnlg_tf.export import cases, parity
 
 
 def case() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    image, mask = cases.drawn_case(1, 32, 48)
+    image, mask = cases.drawn_case(1, 96, 128)
     return image, mask, np.zeros_like(mask)
 
 
@@ -34,10 +34,20 @@ def test_equal_results_meet_every_bar() -> None:
 @pytest.mark.parametrize(
     ("precision", "error", "text"),
     [
-        ("fp32", 0.002, "fp32 must differ by at most 0.001 of full scale. Received: 0.002"),
+        (
+            "fp32",
+            0.002,
+            "fp32 must have 99% of the hole's values within 0.001 of full scale. "
+            "Received: 0.0%, the furthest 0.002 away",
+        ),
         ("fp16", 0.01, "fp16 must reach 45 dB in the hole. Received: 40.0 dB"),
         ("int8", 0.1, "int8 must reach 32 dB in the hole. Received: 20.0 dB"),
-        ("fp32", np.nan, "fp32 must differ by at most 0.001 of full scale. Received: nan"),
+        (
+            "fp32",
+            np.nan,
+            "fp32 must have 99% of the hole's values within 0.001 of full scale. "
+            "Received: 0.0%, the furthest nan away",
+        ),
         ("int8", np.nan, "int8 must reach 32 dB in the hole. Received: nan dB"),
     ],
 )
@@ -48,6 +58,17 @@ def test_missed_bars_are_told(precision: str, error: float, text: str) -> None:
     assert found.loss(precision) == text
 
 
+def test_a_texture_taken_from_elsewhere_in_places_meets_the_bar_of_float32() -> None:
+    image, mask, uncertainty = case()
+    hole = np.argwhere(mask[0, ..., 0] > 0.5)
+    for share, gap, met in ((0.005, 0.1, True), (0.02, 0.01, False), (0.009, 0.9, False)):
+        received = image.copy()
+        for row, column in hole[: round(share * len(hole))]:
+            received[0, row, column] += gap
+        found = parity.compare((image, uncertainty), (received, uncertainty), image, mask)
+        assert (found.loss("fp32") is None) == met, found
+
+
 def test_changed_known_pixels_are_told() -> None:
     image, mask, uncertainty = case()
     found = parity.compare((image, uncertainty), (image + 1e-7, uncertainty), image, mask)
@@ -55,8 +76,8 @@ def test_changed_known_pixels_are_told() -> None:
 
 
 def test_worst_keeps_what_is_not_a_number() -> None:
-    good = parity.Difference(0.0, 0.0, 200.0, 0.0, True)
-    bad = parity.Difference(float("nan"), 0.0, float("nan"), 0.0, True)
+    good = parity.Difference(0.0, 0.0, 1.0, 200.0, 0.0, True)
+    bad = parity.Difference(float("nan"), 0.0, 1.0, float("nan"), 0.0, True)
     assert np.isnan(parity.worst([good, bad]).max_abs) and np.isnan(
         parity.worst([bad, good]).hole_psnr
     )
