@@ -51,10 +51,10 @@ class GuidedCopyConfig(Section):
 
 
 class DamageFinderConfig(Section):
-    """`widths`: channels at 1/2, 1/4 and 1/8 of the photo's size."""
+    """`widths`: channels at 1/2, 1/4, 1/8 and 1/16 of the photo's size."""
 
     enabled: bool = True
-    widths: tuple[Count, Count, Count] = (24, 48, 64)
+    widths: tuple[Count, Count, Count, Count] = (24, 48, 96, 128)
 
 
 class MaskRefinerConfig(Section):

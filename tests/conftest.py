@@ -93,7 +93,7 @@ def tiny_model_config() -> ModelConfig:
         posterior_width=8,
         scan_steps=4,
         latent_guide=LatentGuideConfig(stem_width=8, growth=4, dilations=[1, 2]),
-        damage_finder=DamageFinderConfig(widths=(4, 4, 4)),
+        damage_finder=DamageFinderConfig(widths=(4, 4, 4, 4)),
         gradient_guide=GradientGuideConfig(width=8, layers=1, scan_steps=4),
         guided_copy=GuidedCopyConfig(width=8),
     )

@@ -47,15 +47,34 @@ def pack(photos: str, out: str, shards: int) -> None:
     show_default=True,
     help="Of the other checkpoint in the average.",
 )
+@click.option(
+    "--finder", type=click.Path(), help="A checkpoint or run whose damage finder is taken in."
+)
+@click.option(
+    "--finder-shift",
+    default=0.0,
+    show_default=True,
+    help="Taken off its logits: 1/2 becomes the threshold chosen on photos kept from training.",
+)
 def publish(
-    model: str, out: str, copy_strength: float | None, average_with: str | None, share: float
+    model: str,
+    out: str,
+    copy_strength: float | None,
+    average_with: str | None,
+    share: float,
+    finder: str | None,
+    finder_shift: float,
 ) -> None:
     """Write MODEL, a checkpoint or a run, to give away: float16 weights, no training state."""
     from cnnlg_tf.publish import publish as write
     from cnnlg_tf.startup import start_tensorflow
+    from cnnlg_tf.transplant import transplant_finder
 
     start_tensorflow()
-    click.echo(f"wrote {write(model, out, copy_strength, average_with, share)}")
+    write(model, out, copy_strength, average_with, share)
+    if finder is not None:
+        transplant_finder(out, finder, out, finder_shift)
+    click.echo(f"wrote {out}")
 
 
 @click.command()

@@ -123,7 +123,7 @@ class TrainableCNNLG(CNNLG):
         if phase.kind == "generation":
             return self._generation(batch, phase, training)
         if phase.kind == "damage":
-            return self._damage(batch, phase)
+            return self._damage(batch, phase, training)
         return self._prediction(batch, phase, training)
 
     def _generation(self, batch: Batch, phase: PhaseConfig, training: bool) -> Forward:
@@ -142,11 +142,11 @@ class TrainableCNNLG(CNNLG):
         terms["kl"] = losses.latent_kl(divergence, everywhere)
         return self._total(terms, phase, likelihood.mean(decoded.pixels))
 
-    def _damage(self, batch: Batch, phase: PhaseConfig) -> Forward:
+    def _damage(self, batch: Batch, phase: PhaseConfig, training: bool) -> Forward:
         """Which pixels of a photo with visible damage are damaged."""
         if self.damage_finder is None:
             raise TrainingError("a phase of kind damage needs the damage finder")
-        logits = tf.cast(self.damage_finder(batch.damaged), tf.float32)
+        logits = tf.cast(self.damage_finder(batch.damaged, training=training), tf.float32)
         terms = {"missing": losses.missing_cross_entropy(logits, batch.mask)}
         if phase.losses.overlap > 0:
             terms["overlap"] = losses.overlap_loss(logits, batch.mask)

@@ -13,7 +13,7 @@ from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.models import likelihood
 from cnnlg_tf.models.blocks import ResidualBlock
 from cnnlg_tf.models.cnnlg import CNNLG, pad_to_multiple
-from cnnlg_tf.models.damage_finder import DamageFinder
+from cnnlg_tf.models.damage_finder import DamageFinder, NormalisedBlock, NormalisedConv
 from cnnlg_tf.models.gradient_guide import GradientGuide
 from cnnlg_tf.models.guided_copy import GuidedCopy
 from cnnlg_tf.models.latent_guide import LatentGuide
@@ -198,6 +198,8 @@ def test_every_layers_config_round_trips(tiny_model_config: ModelConfig) -> None
         MaskRefiner(c.mask_refiner, name="d"),
         LatentGuide(c.latent_guide, 4, "elu", name="e"),
         DamageFinder(c.damage_finder, "elu", name="f"),
+        NormalisedConv(8, 1, stride=2, dilation=1, name="k"),
+        NormalisedBlock(8, dilation=2, activation="elu", name="l"),
         GradientGuide(c.gradient_guide, "relu", name="f"),
         PosteriorEncoder(8, 4, "gelu", name="g"),
         Decoder(c, name="h"),

@@ -68,6 +68,28 @@ def test_missing_cross_entropy() -> None:
     np.testing.assert_allclose(ours, np.log1p(np.exp([-2.0, 2.0])), rtol=1e-5)
 
 
+def test_faint_damage_counts_in_neither_loss_of_the_finder() -> None:
+    mask = np.zeros((1, 8, 8, 1), np.float32)
+    mask[:, :2], mask[:, 2:4] = 1.0, 2.0
+    sure, unsure = (np.where(mask == 1, 9.0, -9.0).astype(np.float32) for _ in range(2))
+    unsure[mask == 2] = 9.0
+    for loss in (losses.missing_cross_entropy, losses.overlap_loss):
+        np.testing.assert_array_equal(loss(sure, mask), loss(unsure, mask))
+
+
+def test_overlap_is_1_minus_f1_of_each_image_and_small_damage_counts_as_much_as_large() -> None:
+    mask = np.zeros((3, 32, 32, 1), np.float32)
+    mask[0, :16], mask[1, :2] = 1.0, 1.0
+    found = mask.copy()
+    found[0, :8] = found[1, :1] = 0.0  # half of each is found
+    logits = np.where(found > 0, 30.0, -30.0).astype(np.float32)
+    half = 1 - 2 * 0.5 / 1.5
+    ours = losses.overlap_loss(logits, mask, slack=1e-3)
+    np.testing.assert_allclose(ours, [half, half, 0.0], atol=1e-3)
+    whole = losses.overlap_loss(np.full_like(logits, 30.0), mask)[2]
+    assert 0.95 < float(whole) < 1.0  # all of an undamaged image was found
+
+
 def test_unit_perceptual_sees_directions_and_not_lengths() -> None:
     x = [tf.constant(np.random.default_rng(1).normal(size=(2, 4, 4, 8)), tf.float32)]
     np.testing.assert_allclose(losses.unit_perceptual(x, [5.0 * x[0]]), [0, 0], atol=1e-6)

@@ -30,7 +30,7 @@ def torn(height: int, width: int, unit: float, rng: Rng) -> list[Layer]:
     for _ in range(int(rng.choice([1, 1, 1, 2, 3]))):
         np.maximum(
             depth,
-            _cut(height, width, side * math.exp(rng.uniform(math.log(0.06), math.log(0.38))), rng),
+            _cut(height, width, side * math.exp(rng.uniform(math.log(0.05), math.log(0.3))), rng),
             out=depth,
         )
     depth += ragged
@@ -135,7 +135,7 @@ def borders(height: int, width: int, unit: float, rng: Rng) -> list[Layer]:
     for far in rng.permutation(4)[: int(rng.choice([1, 1, 2, 4]))]:
         gap = (y, x, height - 1 - y, width - 1 - x)[far]
         nearest = np.minimum(nearest, gap).astype(np.float32)
-    reach = math.sqrt(height * width) * rng.uniform(0.04, 0.22)
+    reach = math.sqrt(height * width) * rng.uniform(0.02, 0.11)
     front = np.float32(reach) * (
         1 + np.float32(rng.uniform(0.1, 0.5)) * rough_noise(height, width, reach * 2 + 6, rng, 3)
     )

@@ -10,9 +10,9 @@ from cnnlg_tf.data.masks import draw_mask
 def overpaint(height: int, width: int, unit: float, rng: Rng) -> list[Layer]:
     """Strokes, patches and bars, hard or soft, that hide the photo: paint, stickers, bad earlier repairs."""
     draws = rng.random()
-    if draws < 0.45:
+    if draws < 0.6:
         mask = draw_mask("thin", height, width, rng).astype(np.float32)
-    elif draws < 0.8:
+    elif draws < 0.75:
         mask = draw_mask("medium", height, width, rng).astype(np.float32)
         mask *= _part(height, width, rng)
     else:
@@ -34,7 +34,7 @@ def overpaint(height: int, width: int, unit: float, rng: Rng) -> list[Layer]:
 def _part(height: int, width: int, rng: Rng) -> Floats:
     """1 in a random half or so of the picture, 0 in the other."""
     noise = soft_noise(height, width, 0.4 * min(height, width), rng)
-    return (noise > rng.uniform(-0.5, 0.8)).astype(np.float32)
+    return (noise > rng.uniform(0.0, 1.2)).astype(np.float32)
 
 
 def _bar(height: int, width: int, unit: float, rng: Rng) -> Floats:
