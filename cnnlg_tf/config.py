@@ -88,6 +88,18 @@ class SyntheticConfig(Section):
     size: int = Field(160, ge=32)
 
 
+class PrintConfig(Section):
+    """The damaged prints that phases of kind `damage` learn from.
+
+    `kinds`: how often each kind of damage is drawn, {} = all as they are met with; `clean`: share of prints without
+    damage; `lookalike`: share with something drawn in that only looks like damage.
+    """
+
+    kinds: dict[str, Annotated[float, Field(gt=0)]] = {}
+    clean: float = Field(0.3, ge=0, le=1)
+    lookalike: float = Field(0.25, ge=0, le=1)
+
+
 class MaskConfig(Section):
     """Relative frequency of each kind of mask; `damage_root` holds alpha stamps (white or opaque = damage).
 
@@ -99,6 +111,7 @@ class MaskConfig(Section):
     )
     damage_root: Path | None = None
     damage_below: int | None = Field(None, ge=1)
+    prints: PrintConfig = PrintConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -200,7 +200,8 @@ class Prefetcher:
 def _open_prints(masks: MaskConfig) -> PrintMaker:
     """Damaged prints, with stamps where `masks` names a folder of them."""
     root = masks.damage_root
-    return PrintMaker(None if root is None else Stamps(root, masks.damage_below))
+    stamps = None if root is None else Stamps(root, masks.damage_below)
+    return PrintMaker(stamps, **masks.prints.model_dump())
 
 
 def open_source(data: DataConfig) -> CachedSource:

@@ -14,6 +14,7 @@ from cnnlg_tf.data.damage.lookalikes import LOOKALIKES
 from cnnlg_tf.data.damage.prints import lay
 from cnnlg_tf.data.stamps import Stamps
 from cnnlg_tf.data.synthetic import dead_leaves
+from cnnlg_tf.errors import DataError
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,16 @@ def test_prints_are_clean_as_often_as_asked(photo: np.ndarray) -> None:
     kinds = [PrintMaker(clean=0.5).crop(square, np.random.default_rng(s)).kinds for s in range(200)]
     assert 70 < sum(not k for k in kinds) < 130
     assert {k for drawn in kinds for k in drawn} <= set(KINDS) - {"stamp"}
+
+
+def test_kinds_are_drawn_as_often_as_asked(photo: np.ndarray) -> None:
+    maker, square = PrintMaker(clean=0.0, kinds={"dust": 3.0, "fold": 1.0}), photo[:32, :32]
+    drawn = [k for s in range(150) for k in maker.crop(square, np.random.default_rng(s)).kinds]
+    assert set(drawn) == {"dust", "fold"} and 0.65 < drawn.count("dust") / len(drawn) < 0.85
+    with pytest.raises(DataError, match=r"must be among crack, .* folder of stamps\). Received: x"):
+        PrintMaker(kinds={"x": 1.0})
+    with pytest.raises(DataError, match="Received: stamp"):
+        PrintMaker(kinds={"stamp": 1.0})
 
 
 def test_a_finer_scan_shows_the_photo_larger(maker: PrintMaker, photo: np.ndarray) -> None:

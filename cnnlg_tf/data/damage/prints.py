@@ -1,6 +1,6 @@
 """Draw a damaged print: photo, look-alikes, tone, enlargement, layers of damage, scan; and where it is damaged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +15,7 @@ from cnnlg_tf.data.damage.overpaint import overpaint
 from cnnlg_tf.data.damage.spots import blots, dust, flakes, mould, stains
 from cnnlg_tf.data.damage.stamped import lay_stamps
 from cnnlg_tf.data.stamps import Stamps
+from cnnlg_tf.errors import DataError
 
 IGNORED = 2  # in a print's mask: faint damage and soft edges, neither right nor wrong to find
 DENSE, FAINT = 0.3, 0.06  # opacity from which a pixel is damaged, and up to which it is whole
@@ -65,10 +66,18 @@ class PrintMaker:
         stamps: stamps of damage, laid over some of the prints; none when None.
         clean: share of prints without damage.
         lookalike: share of prints with something drawn in that only looks like damage.
+        kinds: how often each kind is drawn; all as they are met with when None or empty.
+
+    Raises:
+        DataError: an unknown kind, or stamps without a folder of them.
     """
 
     def __init__(
-        self, stamps: Stamps | None = None, clean: float = 0.3, lookalike: float = 0.25
+        self,
+        stamps: Stamps | None = None,
+        clean: float = 0.3,
+        lookalike: float = 0.25,
+        kinds: Mapping[str, float] | None = None,
     ) -> None:
         self.stamps = stamps
         self.clean = clean
@@ -77,8 +86,14 @@ class PrintMaker:
         if stamps is not None:
             draws["stamp"] = (partial(lay_stamps, stamps), _STAMPED)
         self._draws = {kind: draw for kind, (draw, _) in draws.items()}
-        shares = np.array([share for _, share in draws.values()])
-        self._shares = shares / shares.sum()
+        often = kinds or {kind: share for kind, (_, share) in draws.items()}
+        unknown = sorted(set(often) - set(draws))
+        if unknown:
+            raise DataError(
+                f"kinds of damage must be among {', '.join(draws)} (stamp with a folder of stamps). "
+                f"Received: {', '.join(unknown)}"
+            )
+        self._often = {kind: share / sum(often.values()) for kind, share in often.items()}
 
     def crop(self, square: Pixels, rng: Rng) -> DamagedPrint:
         """A print of the square's size, that shows a part of it enlarged where the drawn scan is finer."""
@@ -109,7 +124,8 @@ class PrintMaker:
         if rng.random() < self.clean:
             return ()
         count = int(rng.choice([1, 2, 3], p=[0.6, 0.3, 0.1]))
-        return tuple(str(k) for k in rng.choice(list(self._draws), count, p=self._shares))
+        drawn = rng.choice(list(self._often), count, p=list(self._often.values()))
+        return tuple(str(kind) for kind in drawn)
 
     def _print(
         self,
