@@ -110,7 +110,7 @@ def draw_scan(rng: Rng, scale: float | None = None) -> Scan:
     return Scan(
         scale=scale,
         soft=rng.uniform(0.3, 1.0) if rng.random() < 0.3 else 0.0,
-        film=(float(np.exp(rng.uniform(0.4, 2.5))), rng.uniform(1, 1 + scale))
+        film=(float(np.exp(rng.uniform(0.0, 2.2))), rng.uniform(1, 1 + scale))
         if rng.random() < 0.5
         else (0.0, 1.0),
         sensor=rng.uniform(0.5, 5) if rng.random() < 0.4 else 0.0,
