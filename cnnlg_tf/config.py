@@ -51,10 +51,10 @@ class GuidedCopyConfig(Section):
 
 
 class DamageFinderConfig(Section):
-    """`widths`: channels at 1/2, 1/4, 1/8 and 1/16 of the photo's size."""
+    """`widths`: channels at 1/2, 1/4, 1/8 and 1/16 of the photo's size. Three are a finder of older checkpoints."""
 
     enabled: bool = True
-    widths: tuple[Count, Count, Count, Count] = (24, 48, 96, 128)
+    widths: tuple[Count, ...] = Field((24, 48, 96, 128), min_length=3, max_length=4)
 
 
 class MaskRefinerConfig(Section):

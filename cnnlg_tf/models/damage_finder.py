@@ -8,6 +8,7 @@ import tensorflow as tf
 from cnnlg_tf.config import DamageFinderConfig
 from cnnlg_tf.models.blocks import build_chain, conv
 from cnnlg_tf.models.fill import upsample
+from cnnlg_tf.models.plain_finder import PlainFinder
 
 HAT_SIZES = (3, 9)  # pixels; what is thinner stands out in a top hat or a black hat
 HAT_GAIN = 4.0  # hats are small beside colours
@@ -161,3 +162,9 @@ class DamageFinder(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "DamageFinder":
         return cls(DamageFinderConfig(**config.pop("config")), **config)
+
+
+def make_finder(config: DamageFinderConfig, activation: str, name: str) -> keras.Model:
+    """The finder that a configuration means: three widths are those of older checkpoints."""
+    kind = PlainFinder if len(config.widths) == 3 else DamageFinder
+    return kind(config, activation, name=name)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnlg_tf.config import ModelConfig
+from cnnlg_tf.config import DamageFinderConfig, ModelConfig
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.models import likelihood
 from cnnlg_tf.models.blocks import ResidualBlock
@@ -18,6 +18,7 @@ from cnnlg_tf.models.gradient_guide import GradientGuide
 from cnnlg_tf.models.guided_copy import GuidedCopy
 from cnnlg_tf.models.latent_guide import LatentGuide
 from cnnlg_tf.models.mask_refiner import MaskRefiner
+from cnnlg_tf.models.plain_finder import PlainFinder
 from cnnlg_tf.models.prior import Decoder, PosteriorEncoder, Prior
 from cnnlg_tf.models.scan import DirectionalScan
 
@@ -198,6 +199,7 @@ def test_every_layers_config_round_trips(tiny_model_config: ModelConfig) -> None
         MaskRefiner(c.mask_refiner, name="d"),
         LatentGuide(c.latent_guide, 4, "elu", name="e"),
         DamageFinder(c.damage_finder, "elu", name="f"),
+        PlainFinder(DamageFinderConfig(widths=(4, 4, 4)), "elu", name="m"),
         NormalisedConv(8, 1, stride=2, dilation=1, name="k"),
         NormalisedBlock(8, dilation=2, activation="elu", name="l"),
         GradientGuide(c.gradient_guide, "relu", name="f"),
