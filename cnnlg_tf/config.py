@@ -43,11 +43,16 @@ class GradientGuideConfig(Section):
     scan_steps: int = Field(8, ge=1, le=14)
 
 
-class GuidedCopyConfig(Section):
+class MergeConfig(Section):
+    """Guided synthesis and its learnt merge. `widths`: channels of the merge at 1/2 and 1/4 of the photo's size.
+
+    `passes`: searches at 1/8, 1/4, 1/2 and 1/1, each followed by a vote; `rounds`: of candidates in each search.
+    """
+
     enabled: bool = True
-    width: int = Field(24, ge=4)
-    sharpness: float = Field(30.0, gt=0)
-    strength: float = Field(1.0, ge=0)
+    passes: tuple[Count, Count, Count, Count] = (4, 3, 2, 1)
+    rounds: tuple[Count, Count, Count, Count] = (2, 2, 2, 1)
+    widths: tuple[Count, Count] = (32, 64)
 
 
 class DamageFinderConfig(Section):
@@ -76,7 +81,7 @@ class ModelConfig(Section):
     activation: Activation = "silu"
     latent_guide: LatentGuideConfig = LatentGuideConfig()
     gradient_guide: GradientGuideConfig = GradientGuideConfig()
-    guided_copy: GuidedCopyConfig = GuidedCopyConfig()
+    merge: MergeConfig = MergeConfig()
     damage_finder: DamageFinderConfig = DamageFinderConfig()
     mask_refiner: MaskRefinerConfig = MaskRefinerConfig()
 
@@ -196,12 +201,12 @@ class DiscriminatorConfig(Section):
 class PhaseConfig(Section):
     """One phase of training.
 
-    `generation` learns the prior on whole images, `prediction` the repair of holes, `damage` to find visible damage: it
-    trains the finder alone, and the other two all but the finder.
+    `generation` learns the prior on whole images, `prediction` to repair holes, `merge` what of the guided synthesis
+    is taken, `damage` to find visible damage. The last two train the merge or the finder alone, the first two all else.
     """
 
     name: str
-    kind: Literal["generation", "prediction", "damage"]
+    kind: Literal["generation", "prediction", "merge", "damage"]
     steps: int = Field(ge=1)
     crop: int = Field(128, ge=32, multiple_of=16)
     batch_size: int = Field(16, ge=1)
@@ -211,6 +216,14 @@ class PhaseConfig(Section):
     penalty: PenaltyConfig = PenaltyConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.kind == "merge" and self.crop % 32:
+            raise ValueError(
+                f"crop of a phase of kind merge must be a multiple of 32; received {self.crop}"
+            )
+        return self
 
 
 class TrainConfig(Section):
@@ -250,9 +263,10 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        damage = any(phase.kind == "damage" for phase in self.train.phases)
-        if damage and not self.model.damage_finder.enabled:
-            raise ValueError("a phase of kind damage needs model.damage_finder.enabled true")
+        kinds = {phase.kind for phase in self.train.phases}
+        for kind, part in (("damage", "damage_finder"), ("merge", "merge")):
+            if kind in kinds and not getattr(self.model, part).enabled:
+                raise ValueError(f"a phase of kind {kind} needs model.{part}.enabled true")
         return self
 
 

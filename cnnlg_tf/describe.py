@@ -40,7 +40,7 @@ def _checkpoint(path: str | Path | None) -> dict[str, Any]:
     model = load(path)
     return {
         "model": "shipped model" if path is None else str(folder),
-        "architecture": "CNNLG: prior, latent guide, gradient guide, guided copy, damage finder",
+        "architecture": "CNNLG: prior, latent guide, gradient guide, guided synthesis, damage finder",
         "input": "image in [0, 1], mask with 1 = missing; any size from 16 x 16",
         "parameters": _parameters(model),
         "files": {f.name: f"{f.stat().st_size / 1e6:.2f} MB" for f in sorted(folder.iterdir())},
@@ -61,17 +61,16 @@ def _export(folder: Path) -> dict[str, Any]:
 
 def _parameters(model: Any) -> dict[str, int]:
     decoder = model.prior.decoder
-    copy = decoder.copy.count_params() if decoder.copy is not None else 0
     guides = {
         "latent guide": model.latent_guide,
         "gradient guide": model.gradient_guide,
+        "merge": model.merge,
         "damage finder": model.damage_finder,
         "mask refiner": model.mask_refiner,
     }
     parts = {
         "prior, encoder (training only)": model.prior.encoder.count_params(),
-        "prior, decoder": decoder.count_params() - copy,
-        "guided copy": copy,
+        "prior, decoder": decoder.count_params(),
         **{name: part.count_params() if part is not None else 0 for name, part in guides.items()},
     }
     return {"total": sum(parts.values()), **parts}

@@ -46,7 +46,7 @@ PRESETS = {
     "photos": Preset(
         description="photos of any kind, from 16 px to 24 megapixels",
         source="photos",
-        sha256="082da31d8fa57891c61ef5c22cd0efc573606a6d41083ae9a96de35b97f09d6b",
+        sha256="0713fee2129b5d10fe2ea05cd64993f970b2a641e98cf8a20ecb531f596b9390",
         licence="research and evaluation; see photos.LICENSE",
         data="BSDS500 validation, 100 photos, 256 px: cnnlg-tf evaluate --photos PHOTOS -o out/report",
         figures={

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 def publish(
     source: str | Path,
     folder: str | Path,
-    copy_strength: float | None = None,
     average_with: str | Path | None = None,
     share: float = 0.5,
 ) -> Path:
@@ -26,20 +25,16 @@ def publish(
     Args:
         source: a checkpoint or a run.
         folder: where to write.
-        copy_strength: `model.guided_copy.strength` of the published model; as in training when None. It has no weights,
-            so it may be chosen on validation photos.
         average_with: another checkpoint of the same training, whose weights are averaged with those of `source`: what
             two stages of a run learnt differently often works better together (arXiv 2203.05482).
         share: of `average_with` in the average, 0 to 1.
 
     Raises:
         CheckpointError: `source` is no checkpoint or a run without one, or the two have different architectures.
-        ConfigError: the strength is below 0, or the share outside 0 to 1.
+        ConfigError: the share lies outside 0 to 1.
     """
     if not 0 <= share <= 1:
         raise ConfigError(f"share must lie between 0 and 1. Received: {share}")
-    if copy_strength is not None and copy_strength < 0:
-        raise ConfigError(f"copy_strength must be 0 or more. Received: {copy_strength}")
     folder, checkpoint = Path(folder), find_checkpoint(source)
     model = load(checkpoint)
     if average_with is not None:
@@ -51,10 +46,6 @@ def publish(
         _halve(temporary / "full.weights.h5", temporary / WEIGHTS)
         (temporary / "full.weights.h5").unlink()
         config = _without_folders(read_config(checkpoint))
-        if copy_strength is not None:
-            copy = config.model.guided_copy.model_copy(update={"strength": copy_strength})
-            changed = config.model.model_copy(update={"guided_copy": copy})
-            config = config.model_copy(update={"model": changed})
         (temporary / CONFIG).write_text(dump_config(config), encoding="utf-8")
         about[SUMS] = file_sums(temporary)
         (temporary / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")

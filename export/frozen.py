@@ -22,13 +22,23 @@ class FrozenGraph:
     outputs: dict[str, str]
 
 
-def freeze(model: "CNNLG") -> FrozenGraph:
-    """Freeze `serving_default` for inference; batch, height and width stay free."""
+def freeze(model: "CNNLG", lists_positions: bool = True) -> FrozenGraph:
+    """Freeze `serving_default` for inference; batch, height and width stay free.
+
+    Args:
+        lists_positions: False for runtimes without sizes that depend on data (TensorRT): the synthesis then judges
+            every position of the photo, and not only those in the hole.
+    """
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     signature = SIGNATURES[DEFAULT]
     function = serving_functions(model, [DEFAULT])[DEFAULT]
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+    before, model.lists_positions = model.lists_positions, lists_positions
+    try:
+        concrete = function.get_concrete_function()
+    finally:
+        model.lists_positions = before
+    frozen = convert_variables_to_constants_v2(concrete)
     graph_def = frozen.graph.as_graph_def(add_shapes=True)
     _join_dilated_convolutions(graph_def)
     # A function's results come in the sorted order of their names.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnlg_tf.errors import ArtefactError
-from cnnlg_tf.export import onnx_graph, operators, parity
+from cnnlg_tf.export import onnx_graph, parity
 from cnnlg_tf.export.formats import FORMATS
 from cnnlg_tf.export.frozen import FrozenGraph
 from cnnlg_tf.export.quiet import errors_only
@@ -46,13 +46,12 @@ def export_onnx(
 
     Raises:
         MissingExtraError: the extra `onnx` is not installed.
-        ExportError: an unknown precision, the folder cannot be written, the graph uses operators that TensorRT does not
-            know, or its output is too far from the model's.
+        ExportError: an unknown precision, the folder cannot be written, or its output is too far from the model's.
     """
     FORMATS[FORMAT].choose(precision)
     source = source or Source(model)
     with writing(path) as folder:
-        write_model(source, folder, precision)
+        write_model(source.onnx, source, folder, precision)
         prove(
             model,
             folder,
@@ -65,18 +64,16 @@ def export_onnx(
     return Path(path)
 
 
-def write_model(source: Source, folder: Path, precision: str) -> None:
-    """Write `folder/model.onnx`. Errors are those of `export_onnx`."""
-    from cnnlg_tf.export import onnx_precision, quantise
-
-    proto = source.onnx
+def write_model(proto: Any, source: Source, folder: Path, precision: str) -> None:
+    """Write `proto`, one of the source's, as `folder/model.onnx`. Errors are those of `export_onnx`."""
     import onnx
+
+    from cnnlg_tf.export import onnx_precision, quantise
 
     if precision == "fp16":
         proto = onnx_precision.to_float16(proto)
     elif precision == "int8":
         proto = quantise.quantise(proto, source.calibration)
-    operators.check_tensorrt(proto)
     onnx.save(proto, folder / FILE)
 
 

@@ -8,8 +8,8 @@ FLOAT32_OPERATORS = frozenset(
     "ArgMax Exp MatMul Reciprocal ReduceMax ReduceSum Softmax Sqrt".split()
 )
 """Kept at float32 wherever they stand: sums over many values, and what leaves float16's range."""
-FLOAT32_SCOPE = "/copy"
-"""Guided copy picks the best of thousands of windows by small differences: float16 would pick others."""
+FLOAT32_SCOPE = "synthesis/"
+"""Guided synthesis compares integers up to 2**24, which float16 cannot hold."""
 FLOAT, HALF = 1, 10  # onnx.TensorProto.FLOAT, FLOAT16
 
 

@@ -64,6 +64,18 @@ def export_openvino(
     return Path(path)
 
 
+# Where paths of floats end, and how many of a layer's inputs they are: products, searches and comparisons.
+ENDS = {
+    "Convolution": 1,
+    "GroupConvolution": 1,
+    "MatMul": 2,
+    "TopK": 1,
+    "Less": 1,
+    "Greater": 1,
+    "GreaterEqual": 1,
+}
+
+
 def load_runner(folder: Path, threads: int = 0) -> parity.Runner:
     """An export folder's model on the CPU in float32 arithmetic, as a function of numpy arrays.
 
@@ -117,13 +129,14 @@ def _keep_float32(file: Path) -> None:
 
 
 def _anchor(model: Any) -> None:
-    """Add nothing to the uncertainty, computed from one value of each tensor that a convolution or a product reads.
+    """Add nothing to the uncertainty, computed from one value of each tensor that ends a path of floats (`ENDS`).
 
     OpenVINO computes in bfloat16 where the processor can, unless whoever compiles the model forbids it: the property
     INFERENCE_PRECISION_HINT is theirs, and a file cannot set it. But convolutions and products keep float32 when the
     file marks them, and other layers when a path leads from them to a result without passing one of those (their own
     marks get lost as OpenVINO rewrites them). This is the path; it costs no time that could be measured.
     """
+    import openvino
     import openvino.opset8 as ops
     from openvino._offline_transformations import apply_moc_transformations
 
@@ -132,9 +145,9 @@ def _anchor(model: Any) -> None:
     )  # or it would fuse products later, and lose their marks
     read = {}
     for layer in model.get_ordered_ops():
-        count = {"Convolution": 1, "GroupConvolution": 1, "MatMul": 2}.get(layer.get_type_name(), 0)
-        for value in (layer.input_value(index) for index in range(count)):
-            if value.get_node().get_type_name() not in ("Constant", "Parameter"):
+        for value in (layer.input_value(i) for i in range(ENDS.get(layer.get_type_name(), 0))):
+            constant = value.get_node().get_type_name() in ("Constant", "Parameter")
+            if not constant and value.get_element_type() == openvino.Type.f32:
                 read[value.get_node().get_friendly_name(), value.get_index()] = value
     ones = []
     for value in read.values():

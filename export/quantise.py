@@ -1,9 +1,9 @@
 """INT8: what may be rounded to integers, and the ONNX model that has it so.
 
-Guided copy takes the most similar of thousands of windows, and rounding what it compares makes it take another one: a
-texture that looks as good, at pixels that are not the same. So only what comes after the choice computes with
-integers. Before it, weights are stored as int8 where the comparison does not notice (the layers at 1/16 scale, most of
-all weights) and as float16 elsewhere; the arithmetic stays float.
+Guided synthesis lays the most similar of thousands of patches where the network's repair says, and rounding that repair
+makes it take another one: a texture that looks as good, at pixels that are not the same. So only the merge, which comes
+after the choice, computes with integers. Before it, weights are stored as int8 where the repair hardly notices (the
+layers at 1/16 scale, most of all weights) and as float16 elsewhere; the arithmetic stays float.
 
 ONNX: scales are symmetric and weights have one a channel, as TensorRT asks; onnxruntime runs the same file on CPUs.
 """
@@ -21,10 +21,10 @@ from cnnlg_tf.export.cases import hole_for
 from cnnlg_tf.export.onnx_precision import FLOAT, as_half, is_network
 from cnnlg_tf.export.quiet import errors_only
 
-INTEGER_ARITHMETIC = r"/(decode_quarter|up_half|merge|decode_half)_"
-"""Layers (a part of their names in every format) that follow the choice of copies: int8 weights and activations."""
+INTEGER_ARITHMETIC = r"merge_\d+/(encode|down|middle|up|decode)"
+"""Layers (a part of their names in every format) that follow the choice of patches: int8 weights and activations."""
 INTEGER_WEIGHTS = r"/(middle|dense)_\d"
-"""Layers before it whose rounded weights move similarities by less than 1e-4: int8 weights, float arithmetic."""
+"""Layers before it whose rounded weights hardly move the repair: int8 weights, float arithmetic."""
 
 
 def quantise(proto: Any, photos: list[np.ndarray]) -> Any:

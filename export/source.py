@@ -37,6 +37,13 @@ class Source:
         return to_onnx(self.frozen)
 
     @cached_property
+    def tensorrt_onnx(self) -> Any:
+        """The same for TensorRT, whose sizes depend on no data: the synthesis judges every position."""
+        from cnnlg_tf.export.onnx_model import to_onnx
+
+        return to_onnx(freeze(self.model, lists_positions=False))
+
+    @cached_property
     def calibration(self) -> list[np.ndarray]:
         """Photos that look like those to repair, float32 [192, 256, 3] in [0, 1].
 

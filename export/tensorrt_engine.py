@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cnnlg_tf.errors import ExportError
-from cnnlg_tf.export import manifest, onnx_model, parity
+from cnnlg_tf.export import manifest, onnx_model, operators, parity
 from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
 from cnnlg_tf.export.source import Source
 from cnnlg_tf.export.writing import writing
@@ -107,7 +107,8 @@ def export_tensorrt(
     trt = check_builder(builder)
     source = source or Source(model)
     with writing(path) as folder:
-        onnx_model.write_model(source, folder, precision)
+        operators.check_tensorrt(source.tensorrt_onnx)
+        onnx_model.write_model(source.tensorrt_onnx, source, folder, precision)
         runner = onnx_model.load_runner(folder)
         figures = parity.check(model, runner, precision, allow_loss=allow_loss)
         logger = _logger(trt)

@@ -16,8 +16,8 @@ from PIL import Image
 from cnnlg_tf.config import (
     DamageFinderConfig,
     GradientGuideConfig,
-    GuidedCopyConfig,
     LatentGuideConfig,
+    MergeConfig,
     ModelConfig,
 )
 
@@ -95,7 +95,7 @@ def tiny_model_config() -> ModelConfig:
         latent_guide=LatentGuideConfig(stem_width=8, growth=4, dilations=[1, 2]),
         damage_finder=DamageFinderConfig(widths=(4, 4, 4, 4)),
         gradient_guide=GradientGuideConfig(width=8, layers=1, scan_steps=4),
-        guided_copy=GuidedCopyConfig(width=8),
+        merge=MergeConfig(widths=(4, 8), passes=(1, 1, 1, 1), rounds=(1, 1, 1, 1)),
     )
 
 

@@ -8,14 +8,15 @@ from cnnlg_tf.inference.network import Conditions, Filled
 class MeanFill:
     """Fills a hole with the mean of what is known, and tells which windows it saw.
 
-    A reference lends its mean, a seed gives noise, damage is what is white. Images must be what the
-    contract says: finite, in [0, 1].
+    A reference lends its mean, a seed gives noise, damage is what is white; a guide comes back with
+    every second pixel brighter. Images must be what the contract says: finite, in [0, 1].
     """
 
     def __init__(self, can: frozenset[str] | None = None, widest: int = 512) -> None:
         self.seen: list[tuple[int, int]] = []
+        self.refined: list[tuple[int, int]] = []
         self.conditions: list[Conditions] = []
-        everything = frozenset({"detail", "reference", "sample", "find_damage"})
+        everything = frozenset({"detail", "reference", "sample", "guide", "find_damage"})
         self.can = everything if can is None else can
         self.widest = widest
 
@@ -32,6 +33,8 @@ class MeanFill:
         _check(image, self.widest)
         assert hole.dtype == bool and hole.shape == image.shape[:2]
         assert conditions.abilities <= self.can
+        if guide is not None:
+            return self._refine(image, hole, guide)
         self.seen.append(hole.shape)
         self.conditions.append(conditions)
         spread = np.float32(0.25) * hole
@@ -44,6 +47,14 @@ class MeanFill:
             mean = reference.mean(axis=(0, 1))
         mean = mean * np.float32(min(conditions.detail, 1.0))
         return Filled(np.where(hole[..., None], mean, image).astype(np.float32), spread)
+
+    def _refine(self, image: np.ndarray, hole: np.ndarray, guide: np.ndarray) -> Filled:
+        _check(guide, self.widest)
+        assert guide.shape == image.shape
+        self.refined.append(hole.shape)
+        pattern = np.float32(0.1) * (np.indices(hole.shape).sum(axis=0) % 2)
+        bright = np.clip(guide + pattern[..., None], 0.0, 1.0).astype(np.float32)
+        return Filled(np.where(hole[..., None], bright, image), np.zeros(hole.shape, np.float32))
 
     def find_damage(self, image: np.ndarray) -> np.ndarray:
         _check(image, self.widest)

@@ -47,7 +47,6 @@ def test_base_yaml_comments_every_leaf() -> None:
         "enabled",
         "enabled",
         "enabled",
-        "enabled",
         "warmup_steps",
         "weight_decay",
         "learning_rate",

@@ -46,10 +46,6 @@ def test_a_published_checkpoint_repairs_alike_and_tells_no_folders(
     before, _ = tiny_model.repair(image, mask)
     after, _ = cnnlg_tf.load(published).repair(image, mask)
     np.testing.assert_allclose(after, before, atol=2e-3)
-    stronger = publish(source, tmp_path / "stronger", copy_strength=1.25)
-    assert cnnlg_tf.load(stronger).config.guided_copy.strength == 1.25
-    with pytest.raises(ConfigError, match="copy_strength must be 0 or more. Received: -1"):
-        publish(source, tmp_path / "weaker", copy_strength=-1)
     other = CNNLG(tiny_model.config)
     for variable, value in zip(other.network_weights, tiny_model.network_weights, strict=True):
         variable.assign(3.0 * value)

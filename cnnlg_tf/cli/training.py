@@ -31,11 +31,6 @@ def pack(photos: str, out: str, shards: int) -> None:
 @click.argument("model", type=click.Path())
 @click.option("-o", "--out", required=True, type=click.Path(), help="Folder to write.")
 @click.option(
-    "--copy-strength",
-    type=click.FloatRange(min=0),
-    help="How much texture is copied deep in holes; chosen on validation photos.  [default: as in training]",
-)
-@click.option(
     "--average-with",
     type=click.Path(),
     help="A checkpoint of an earlier stage: publish the average of the weights.",
@@ -59,7 +54,6 @@ def pack(photos: str, out: str, shards: int) -> None:
 def publish(
     model: str,
     out: str,
-    copy_strength: float | None,
     average_with: str | None,
     share: float,
     finder: str | None,
@@ -71,7 +65,7 @@ def publish(
     from cnnlg_tf.transplant import transplant_finder
 
     start_tensorflow()
-    write(model, out, copy_strength, average_with, share)
+    write(model, out, average_with, share)
     if finder is not None:
         transplant_finder(out, finder, out, finder_shift)
     click.echo(f"wrote {out}")

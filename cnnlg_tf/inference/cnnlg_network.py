@@ -27,6 +27,8 @@ class CnnlgNetwork:
     def __init__(self, model: "CNNLG") -> None:
         self.model = model
         abilities = {"detail", "reference", "sample"}
+        if model.merge is not None:
+            abilities.add("guide")
         if model.damage_finder is not None:
             abilities.add("find_damage")
         self.can = frozenset(abilities)
@@ -53,6 +55,15 @@ class CnnlgNetwork:
                 input_signature=[*window, seed, number, image],
             ),
         }
+        self._refine = {
+            False: tf.function(
+                lambda i, m, d, g: model.refine(i, m, g, detail=d), input_signature=[*window, image]
+            ),
+            True: tf.function(
+                lambda i, m, d, g, r: model.refine(i, m, g, detail=d, reference=r),
+                input_signature=[*window, image, image],
+            ),
+        }
         self._find = tf.function(model.find_damage, input_signature=[image])
 
     def __str__(self) -> str:
@@ -65,16 +76,21 @@ class CnnlgNetwork:
         conditions: Conditions,
         guide: np.ndarray | None = None,
     ) -> Filled:
-        seeded = "sample" in conditions.abilities
+        seeded = "sample" in conditions.abilities and guide is None
         inputs: list[Any] = [
             image[np.newaxis],
             hole[np.newaxis, ..., np.newaxis].astype(np.float32),
             np.float32(conditions.detail),
         ]
+        if guide is not None:
+            inputs.append(guide[np.newaxis])
         if seeded:
             inputs += [seed_pair(conditions.seed or 0), np.float32(conditions.temperature)]
         if conditions.reference:
             inputs.append(_side_by_side(conditions.reference)[np.newaxis])
+        if guide is not None:
+            refined = self._refine[bool(conditions.reference)](*inputs)
+            return Filled(refined[0].numpy(), np.zeros(hole.shape, np.float32))
         found = self._graphs[seeded, bool(conditions.reference)](*inputs)
         if seeded:
             return Filled(found[0].numpy(), np.zeros(hole.shape, np.float32))

@@ -7,8 +7,13 @@ import cv2
 import numpy as np
 
 from cnnlg_tf.errors import CancelledError
-from cnnlg_tf.inference import detail as full_detail
-from cnnlg_tf.inference.network import WIDEST_SIDE, Conditions, Filled, Network
+from cnnlg_tf.inference.network import (
+    SMALLEST_SIDE,
+    WIDEST_SIDE,
+    Conditions,
+    Filled,
+    Network,
+)
 from cnnlg_tf.inference.windows import Box, Window, any_pool, plan_windows, split_by_scale
 from cnnlg_tf.photos import from_unit, to_unit
 
@@ -57,7 +62,10 @@ def paint(
     if not to_do:
         return painted, uncertainty
     draws = None if conditions.seed is None else np.random.default_rng(conditions.seed)
-    for scale, windows, part in plan(hole, min(WIDEST_SIDE, network.widest)):
+    widest = min(WIDEST_SIDE, network.widest)
+    # what no one can refine is better repaired as it is, while a window shows its surroundings
+    thickness = THICKNESS if "guide" in network.can else max(THICKNESS, widest // 2)
+    for scale, windows, part in plan(hole, widest, thickness):
         for window in windows:
             box = window.box.scaled(scale).clipped(*hole.shape)
             core = window.core.scaled(scale).clipped(*hole.shape)
@@ -88,12 +96,15 @@ def paint(
     return painted, uncertainty
 
 
-def plan(hole: np.ndarray, widest: int) -> Iterator[tuple[int, list[Window], np.ndarray]]:
+def plan(
+    hole: np.ndarray, widest: int, thickness: int
+) -> Iterator[tuple[int, list[Window], np.ndarray]]:
     """(scale, windows at that scale, the part of the hole that they repair), thin parts first.
 
-    A photo that fits one window is one: all of it is context.
+    A photo that fits one window is one: all of it is context. `thickness`: pixels; thicker parts are repaired at a
+    lower resolution.
     """
-    for scale, part in split_by_scale(hole, THICKNESS, TRAINED_SIDE):
+    for scale, part in split_by_scale(hole, thickness, TRAINED_SIDE):
         cells = any_pool(part, scale)
         whole = Box(0, 0, *cells.shape)
         fits = max(hole.shape) <= widest
@@ -108,7 +119,7 @@ def _paint_thick(
     network: Network,
     conditions: Conditions,
 ) -> Filled:
-    """Fill at 1 / scale of the resolution, then copy the detail that this resolution lacks.
+    """Fill at 1 / scale of the resolution, then add what each finer one has, step by step.
 
     Args:
         image: float32 [h, w, 3]; missing: bool [h, w]; wanted: bool [h, w], missing pixels that
@@ -117,19 +128,80 @@ def _paint_thick(
     height, width = missing.shape
     padding = ((0, -height % scale), (0, -width % scale))
     image = np.pad(image, (*padding, (0, 0)), mode="edge")
-    known = (~np.pad(missing, padding, mode="edge")).astype(np.float32)
-    size = (image.shape[1] // scale, image.shape[0] // scale)
+    missing, wanted = np.pad(missing, padding, mode="edge"), np.pad(wanted, padding)
+    filled, uncertainty = network.fill(*_shrunk(image, missing, scale), conditions)
+    while scale > 1:
+        scale //= 2
+        filled, uncertainty = _enlarged(filled), _enlarged(uncertainty)
+        if "guide" in network.can:
+            low, hole = _shrunk(image, missing, scale)
+            _refine(low, hole, any_pool(wanted, scale), filled, network, conditions)
+    return Filled(filled[:height, :width], uncertainty[:height, :width])
+
+
+def _refine(
+    image: np.ndarray,
+    missing: np.ndarray,
+    wanted: np.ndarray,
+    filled: np.ndarray,
+    network: Network,
+    conditions: Conditions,
+) -> None:
+    """Add to `filled` window by window, in place, what its lower resolution lacked where `wanted`.
+
+    A window that lies in the hole for the most part is shown a known place near the hole to copy
+    from.
+    """
+    widest, missing = min(WIDEST_SIDE, network.widest), missing.copy()
+    whole = Box(0, 0, *missing.shape)
+    fits = max(missing.shape) <= widest
+    for window in [Window(whole, whole)] if fits else plan_windows(wanted, widest):
+        box, core = window.box.slices, window.core.slices
+        target = wanted[core] & missing[core]
+        if not target.any():
+            continue
+        shown = np.where(missing[box][..., np.newaxis], 0.0, image[box])
+        given = conditions
+        if missing[box].mean() > 0.5 and "reference" in network.can:
+            known = _known_square(missing, window.core)
+            if known is not None:
+                extra = np.ascontiguousarray(image[known.slices])
+                given = replace(conditions, reference=(*conditions.reference, extra))
+        better = network.fill(shown, missing[box], given, guide=filled[box]).image
+        inner = window.core.within(window.box).slices
+        filled[core][target] = better[inner][target]
+        image[core][target] = better[inner][target]
+        missing[core][target] = False
+
+
+def _known_square(missing: np.ndarray, near: Box) -> Box | None:
+    """A square of known pixels, as large as there is up to 256 px, the nearest to a box; or None."""
+    known = (~np.pad(missing, 1, constant_values=True)).astype(np.uint8)
+    depth = cv2.distanceTransform(known, cv2.DIST_C, 3)[1:-1, 1:-1]
+    radius = int(min(depth.max(), 128.0)) - 1
+    if 2 * radius < SMALLEST_SIDE:
+        return None
+    ys, xs = np.nonzero(depth > radius)
+    far = (ys - (near.top + near.bottom) / 2) ** 2 + (xs - (near.left + near.right) / 2) ** 2
+    y, x = int(ys[np.argmin(far)]), int(xs[np.argmin(far)])
+    return Box(y - radius, x - radius, y + radius, x + radius)
+
+
+def _shrunk(image: np.ndarray, missing: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means of the known pixels of each cell, and the cells that are missing for the most part."""
+    if factor == 1:
+        return image, missing
+    known = (~missing).astype(np.float32)
+    size = (image.shape[1] // factor, image.shape[0] // factor)
     share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
     low = cv2.resize(image * known[..., np.newaxis], size, interpolation=cv2.INTER_AREA)
     low /= np.maximum(share, 1e-6)[..., np.newaxis]
-    np.clip(low, 0.0, 1.0, out=low)  # the division may leave it by a rounding
-    low_filled, low_uncertainty = network.fill(low, share < 0.5, conditions)
-    smooth = full_detail.enlarge(low_filled, scale)
-    wanted_low = any_pool(np.pad(wanted, padding), scale)
-    matches = full_detail.match_blocks(low_filled, share > 0.999, wanted_low)
-    filled = full_detail.copy_residuals(image, smooth, matches, scale)
-    filled *= min(conditions.detail, 1.0)
-    filled += smooth
-    np.clip(filled, 0.0, 1.0, out=filled)
-    uncertainty = np.clip(full_detail.enlarge(low_uncertainty, scale), 0.0, 1.0)
-    return Filled(filled[:height, :width], uncertainty[:height, :width])
+    # the division may leave [0, 1] by a rounding
+    return np.clip(low, 0.0, 1.0), np.asarray(share < 0.5)
+
+
+def _enlarged(low: np.ndarray) -> np.ndarray:
+    """Twice as high and wide, smooth, in [0, 1]."""
+    size = (2 * low.shape[1], 2 * low.shape[0])
+    large = cv2.resize(low, size, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(large, 0.0, 1.0))

@@ -1,4 +1,4 @@
-"""CNNLG: the prior, its guides, the damage finder and the mask refiner joined into one model."""
+"""CNNLG: the prior, its guides, the synthesis with its merge, and the damage finder joined into one model."""
 
 from typing import Any
 
@@ -11,9 +11,11 @@ from cnnlg_tf.models import gaussian
 from cnnlg_tf.models.damage_finder import make_finder
 from cnnlg_tf.models.fill import membrane_fill
 from cnnlg_tf.models.gradient_guide import GradientGuide, image_gradients, known_gradients
+from cnnlg_tf.models.guided_synthesis import Synthesis, synthesise
 from cnnlg_tf.models.latent_guide import LatentGuide
 from cnnlg_tf.models.mask_refiner import MaskRefiner
-from cnnlg_tf.models.prior import Context, Decoded, Prior
+from cnnlg_tf.models.merge import Merge
+from cnnlg_tf.models.prior import Context, Prior
 
 MULTIPLE = 16  # the networks' sizes are multiples of this; other sizes are padded inside
 
@@ -27,7 +29,7 @@ class CNNLG(keras.Model):
     """
 
     def __init__(self, config: ModelConfig | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         config = config or ModelConfig()
         # === Layers ===
         self.prior = Prior(config, name="prior")
@@ -43,6 +45,9 @@ class CNNLG(keras.Model):
             if config.gradient_guide.enabled
             else None
         )
+        self.merge = (
+            Merge(config.merge, config.activation, name="merge") if config.merge.enabled else None
+        )
         self.damage_finder = (
             make_finder(config.damage_finder, config.activation, name="damage_finder")
             if config.damage_finder.enabled
@@ -51,6 +56,8 @@ class CNNLG(keras.Model):
         self.mask_refiner = MaskRefiner(config.mask_refiner, name="mask_refiner")
         # === Config ===
         self.config = config
+        # the synthesis lists the positions that it judges; False: judges all, for runtimes without NonZero
+        self.lists_positions = True
         self._create_weights()
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool | None = None) -> tf.Tensor:
@@ -70,7 +77,7 @@ class CNNLG(keras.Model):
             image: [b, h, w, 3] in [0, 1]; what it holds inside the hole is never looked at.
             mask: [b, h, w, 1], 1 = missing; thresholded at 0.5.
             detail: 0 smooth .. 1 as learnt .. 2 crisp.
-            reference: [b, h2, w2, 3] in [0, 1], photos whose texture may be copied.
+            reference: [r, h2, w2, 3] in [0, 1], photos that may be copied from, besides the photo itself.
 
         Returns:
             (repaired [b, h, w, 3] in [0, 1], uncertainty [b, h, w, 1]: the standard deviation of the pixel's
@@ -87,11 +94,31 @@ class CNNLG(keras.Model):
         detail: tf.Tensor | float = 1.0,
         reference: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """A repair of a drawn latent map: the same seed (int32 [2]) gives the same repair.
+        """A repair of a drawn latent map, copied from a drawn half of the photo: int32 [2] `seed` tells which.
 
-        `temperature` scales the standard deviation of the latent; 0 gives `repair`.
+        `temperature` scales the standard deviation of the latent, and how much of the photo is left out; 0 gives
+        `repair`.
         """
         return self._repair(image, mask, seed, temperature, detail, reference)[0]
+
+    def refine(
+        self,
+        image: tf.Tensor,
+        mask: tf.Tensor,
+        guide: tf.Tensor,
+        detail: tf.Tensor | float = 1.0,
+        reference: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Add to a repair made at a lower resolution, enlarged, what that resolution lacks: [b, h, w, 3] in [0, 1].
+
+        Args:
+            image, mask, detail, reference: as for `repair`.
+            guide: [b, h, w, 3] in [0, 1], the enlarged repair.
+        """
+        padded, hole = self._prepare(image, mask)
+        given = 2.0 * pad_to_multiple(guide, MULTIPLE) - 1.0
+        laid = self.lay(padded, hole, given, detail, _padded_reference(reference))
+        return self._composite(image, mask, laid)
 
     def find_damage(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Find what needs repair in a photo with visible damage.
@@ -134,6 +161,38 @@ class CNNLG(keras.Model):
             lambda x: tf.cast(x, tf.float32), self.latent_guide(observed, mask)
         )
 
+    def lay(
+        self,
+        image: tf.Tensor,
+        mask: tf.Tensor,
+        guide: tf.Tensor,
+        detail: tf.Tensor | float = 1.0,
+        reference: tf.Tensor | None = None,
+        seed: tf.Tensor | None = None,
+        temperature: tf.Tensor | float = 0.0,
+    ) -> tf.Tensor:
+        """The guide with real pixels laid where it says: [b, h, w, 3] in [-1, 1], sizes multiples of 16.
+
+        image, guide: in [-1, 1]; reference in [0, 1].
+        """
+        guide = tf.where(mask > 0.5, tf.clip_by_value(guide, -1.0, 1.0), image)
+        if self.merge is None:
+            return guide
+        photo, repaired = (tf.stop_gradient(0.5 * (x + 1.0)) for x in (image, guide))
+        with tf.name_scope("synthesis"):  # exporters keep what stands here in float32
+            synthesis = synthesise(
+                photo,
+                mask,
+                repaired,
+                reference,
+                passes=self.config.merge.passes,
+                rounds=self.config.merge.rounds,
+                seed=seed,
+                temperature=temperature,
+                compact=self.lists_positions,
+            )
+        return self.merge(guide, synthesis, mask, detail=detail)
+
     def _repair(
         self,
         image: tf.Tensor,
@@ -143,37 +202,28 @@ class CNNLG(keras.Model):
         detail: tf.Tensor | float,
         reference: tf.Tensor | None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
+        padded, hole = self._prepare(image, mask)
+        context = self.context(padded, hole, detail)
+        decoded = self.prior.decoder(context, self.latent(context, seed, temperature))
+        mean, std = decoded.moments
+        other = _padded_reference(reference)
+        laid = self.lay(padded, hole, mean, detail, other, seed, temperature)
         shape = tf.shape(image)
-        hole = tf.cast(mask > 0.5, tf.float32)
-        image = tf.where(hole > 0.5, 0.0, image)  # NaN, say
-        decoded = self._decode(
-            2.0 * pad_to_multiple(image, MULTIPLE) - 1.0,
-            pad_to_multiple(hole, MULTIPLE),
-            seed,
-            temperature,
-            detail,
-            None if reference is None else 2.0 * pad_to_multiple(reference, MULTIPLE) - 1.0,
-        )
-        mean, std = (x[:, : shape[1], : shape[2]] for x in decoded.moments)
-        painted, spread = 0.5 * (mean + 1.0), 0.5 * std
-        return tf.where(hole > 0.5, painted, image), tf.clip_by_value(spread, 0.0, 1.0) * hole
+        spread = tf.clip_by_value(0.5 * std, 0.0, 1.0) * hole
+        return self._composite(image, mask, laid), spread[:, : shape[1], : shape[2]]
 
-    def _decode(
-        self,
-        image: tf.Tensor,
-        mask: tf.Tensor,
-        seed: tf.Tensor | None,
-        temperature: tf.Tensor | float,
-        detail: tf.Tensor | float,
-        reference: tf.Tensor | None,
-    ) -> Decoded:
-        context = self.context(image, mask, detail)
-        latent = self.latent(context, seed, temperature)
-        others = []
-        if reference is not None:
-            other = self.context(reference, tf.zeros_like(reference[..., :1]))
-            others.append((other, self.latent(other)))
-        return self.prior.decoder(context, latent, others, detail=detail)
+    @staticmethod
+    def _prepare(image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The photo in [-1, 1], zero in its hole whatever it holds there, and the hole, with padded sizes."""
+        hole = tf.cast(mask > 0.5, tf.float32)
+        known = tf.where(hole > 0.5, 0.5, image)
+        return 2.0 * pad_to_multiple(known, MULTIPLE) - 1.0, pad_to_multiple(hole, MULTIPLE)
+
+    @staticmethod
+    def _composite(image: tf.Tensor, mask: tf.Tensor, painted: tf.Tensor) -> tf.Tensor:
+        shape = tf.shape(image)
+        painted = tf.clip_by_value(0.5 * (painted[:, : shape[1], : shape[2]] + 1.0), 0.0, 1.0)
+        return tf.where(mask > 0.5, painted, image)
 
     def latent(
         self,
@@ -194,7 +244,7 @@ class CNNLG(keras.Model):
     @property
     def network_weights(self) -> list[Any]:
         """All variables of the networks, in a fixed order, without what a trainer may have added."""
-        parts = [self.prior, self.latent_guide, self.gradient_guide, self.damage_finder]
+        parts = [self.prior, self.latent_guide, self.gradient_guide, self.merge, self.damage_finder]
         return [v for part in parts if part is not None for v in part.variables]
 
     def _create_weights(self) -> None:
@@ -205,6 +255,9 @@ class CNNLG(keras.Model):
         if self.damage_finder is not None:
             self.damage_finder(image)
         self.prior(image, context, tf.zeros([2], tf.int32))
+        if self.merge is not None:
+            synthesis = Synthesis(image, mask, mask, mask)
+            self.merge(image, synthesis, mask)
         self.mask_refiner(image, mask)
         self.built = True
 
@@ -227,6 +280,10 @@ class CNNLG(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "CNNLG":
         return cls(ModelConfig(**config.pop("config")), **config)
+
+
+def _padded_reference(reference: tf.Tensor | None) -> tf.Tensor | None:
+    return None if reference is None else pad_to_multiple(reference, MULTIPLE)
 
 
 def pad_to_multiple(image: tf.Tensor, multiple: int) -> tf.Tensor:

@@ -10,11 +10,8 @@ from cnnlg_tf.models import gaussian, likelihood
 from cnnlg_tf.models.blocks import ResidualBlock, conv
 from cnnlg_tf.models.fill import smooth_upsample, upsample
 from cnnlg_tf.models.gaussian import Gaussian
-from cnnlg_tf.models.guided_copy import GuidedCopy, Source, high_frequencies, hole_depth
 from cnnlg_tf.models.likelihood import LogisticMixture
 from cnnlg_tf.models.scan import DirectionalScan
-
-COPY_HALVINGS = 3  # guided copy carries what averages over 2**3 px leave out
 
 
 class Context(NamedTuple):
@@ -29,32 +26,15 @@ class Context(NamedTuple):
     gradients: tf.Tensor
 
 
-class Features(NamedTuple):
-    """The decoder's features half way: what guided copy matches, and what the rest of the decoder continues from.
-
-    folded: [b, h/2, w/2, 40], skip: [b, h/2, w/2, w0], quarter: [b, h/4, w/4, w1], match: [b, h/8, w/8, w2 + latent].
-    """
-
-    folded: tf.Tensor
-    skip: tf.Tensor
-    quarter: tf.Tensor
-    match: tf.Tensor
-
-
 class Decoded(NamedTuple):
     """The distribution of each pixel and the image at 1/4 scale.
 
     parameters: [b, h, w, 10 k], what `likelihood.unpack` reads; base: [b, h, w, 3] in [-1, 1], what their means are an
-    offset to; texture: [b, h, w, 3] in units of [-1, 1], copied texture that the repair shows on top of the expected
-    image; coarse: [b, h/4, w/4, 3] in [-1, 1].
-
-    The distribution is that of the photo, so it leaves the texture out: a copy has the right look and not the right
-    pixels, and a likelihood or a squared error would teach the decoder to take it away again.
+    offset to; coarse: [b, h/4, w/4, 3] in [-1, 1].
     """
 
     parameters: tf.Tensor
     base: tf.Tensor
-    texture: tf.Tensor
     coarse: tf.Tensor
 
     @property
@@ -68,8 +48,8 @@ class Decoded(NamedTuple):
 
     @property
     def moments(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """(repair [b, h, w, 3] with its texture, standard deviation [b, h, w, 1]) in units of [-1, 1]."""
-        return likelihood.moments(self.parameters, self.mixtures, self.base + self.texture)
+        """(repair [b, h, w, 3], standard deviation [b, h, w, 1]) in units of [-1, 1]."""
+        return likelihood.moments(self.parameters, self.mixtures, self.base)
 
 
 @keras.saving.register_keras_serializable("cnnlg")
@@ -105,15 +85,13 @@ class PosteriorEncoder(keras.Model):
 
 @keras.saving.register_keras_serializable("cnnlg")
 class Decoder(keras.Model):
-    """p(x | h, context): a U-Net from 1/2 to 1/16 scale that takes h in at 1/8 and copies texture at full size.
+    """p(x | h, context): a U-Net from 1/2 to 1/16 scale that takes h in at 1/8.
 
-    call(context, latent, reference=None, detail=1.0): reference, a list of (Context, latent) of photos whose texture
-    may be copied; detail scales the copied high frequencies. Deep inside a hole these are added to the repair itself,
-    each pixel as much as a gate in [0, 2] lets through. Returns Decoded.
+    call(context, latent) -> Decoded. The last blocks see the coarse repair, enlarged, as an image.
     """
 
     def __init__(self, config: ModelConfig, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # images stay float32; layers cast what they see
         # === Layers ===
         half, quarter, eighth, sixteenth = config.widths
         counts = config.blocks
@@ -137,11 +115,8 @@ class Decoder(keras.Model):
         self.up_quarter = conv(quarter, 1, name="up_quarter")
         self.decode_quarter = blocks(quarter, counts[1], "decode_quarter")
         self.coarse_head = conv(3, 1, kernel_initializer="zeros", name="coarse_head")
-        self.copy = (
-            GuidedCopy(config.guided_copy, name="copy") if config.guided_copy.enabled else None
-        )
         self.up_half = conv(half, 1, name="up_half")
-        self.merge = conv(half, name="merge")
+        self.join = conv(half, name="join")
         self.decode_half = blocks(half, counts[0], "decode_half")
         parameters = 4 * likelihood.PARAMETERS_PER_MIXTURE * config.mixtures
         self.head = conv(
@@ -150,46 +125,11 @@ class Decoder(keras.Model):
             kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3),
             name="head",
         )
-        if self.copy is not None:
-            self.texture_gate = conv(4, 1, kernel_initializer="zeros", name="texture_gate")
         # === Config ===
         self.config = config
         self.activation = keras.activations.get(act)
 
-    def call(
-        self,
-        context: Context,
-        latent: tf.Tensor,
-        reference: list[tuple[Context, tf.Tensor]] | None = None,
-        detail: tf.Tensor | float = 1.0,
-        training: bool | None = None,
-    ) -> Decoded:
-        features = self.features(context, latent)
-        fill_quarter = tf.nn.avg_pool2d(context.filled, 4, 4, "VALID")
-        coarse = fill_quarter + self.coarse_head(
-            self.activation(features.quarter)
-        )  # [b, h/4, w/4, 3]
-        x = features.skip + upsample(self.up_half(features.quarter), 2)  # [b, h/2, w/2, w0]
-        merged, texture = [x, features.folded], tf.zeros_like(context.filled)
-        if self.copy is not None:
-            copied, confidence = self._copied(
-                self.copy, context, features, reference or [], training
-            )
-            texture = self.copy.config.strength * detail * hole_depth(context.mask) * copied
-            candidate = smooth_upsample(tf.nn.avg_pool2d(coarse, 2, 2, "VALID"), COPY_HALVINGS)
-            candidate = tf.where(context.mask > 0.5, candidate + detail * copied, context.filled)
-            merged += [tf.nn.space_to_depth(candidate, 2), upsample(confidence, 4)]
-        x = self.merge(self.activation(tf.concat(merged, axis=-1))) + x
-        x = _run(self.decode_half, x)
-        x = self.activation(x)
-        parameters = tf.nn.depth_to_space(self.head(x), 2)  # [b, h, w, 10 k]
-        if self.copy is not None:
-            texture *= 2.0 * tf.sigmoid(tf.nn.depth_to_space(self.texture_gate(x), 2))
-        outputs = (parameters, context.filled, texture, coarse)
-        return Decoded(*(tf.cast(output, tf.float32) for output in outputs))
-
-    def features(self, context: Context, latent: tf.Tensor) -> Features:
-        """The U-Net down to 1/16 and back up to 1/4."""
+    def call(self, context: Context, latent: tf.Tensor) -> Decoded:
         act = self.activation
         folded = tf.nn.space_to_depth(tf.concat(list(context), axis=-1), 2)  # [b, h/2, w/2, 40]
         skip = self.stem(folded)
@@ -202,28 +142,19 @@ class Decoder(keras.Model):
         eighth = self.eighth_scan(_run(self.decode_eighth, eighth))
         quarter = quarter + upsample(self.up_quarter(eighth), 2)
         quarter = _run(self.decode_quarter, quarter)
-        match = tf.concat([eighth, latent], axis=-1)
-        return Features(folded, skip, quarter, match)
 
-    def _copied(
-        self,
-        copy: GuidedCopy,
-        context: Context,
-        features: Features,
-        reference: list[tuple[Context, tf.Tensor]],
-        training: bool | None,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """High frequencies from the photo itself and from reference photos, and how alike their places are."""
-        sources = [
-            Source(features.match, high_frequencies(context.filled, COPY_HALVINGS), context.mask)
-        ]
-        for other, latent in reference:
-            match = self.features(other, latent).match
-            sources.append(Source(match, high_frequencies(other.filled, COPY_HALVINGS), other.mask))
-        result: tuple[tf.Tensor, tf.Tensor] = copy(
-            features.match, context.mask, sources, training=training
-        )
-        return result
+        fill_quarter = tf.nn.avg_pool2d(context.filled, 4, 4, "VALID")
+        coarse = fill_quarter + tf.cast(
+            self.coarse_head(act(quarter)), tf.float32
+        )  # [b, h/4, w/4, 3]
+        enlarged = smooth_upsample(tf.nn.avg_pool2d(coarse, 2, 2, "VALID"), 3)
+        enlarged = tf.where(context.mask > 0.5, enlarged, context.filled)
+        x = skip + upsample(self.up_half(quarter), 2)  # [b, h/2, w/2, w0]
+        images = tf.concat([folded, tf.nn.space_to_depth(enlarged, 2)], axis=-1)
+        seen = tf.concat([x, tf.cast(images, x.dtype)], axis=-1)
+        x = _run(self.decode_half, self.join(act(seen)) + x)
+        parameters = tf.nn.depth_to_space(self.head(act(x)), 2)  # [b, h, w, 10 k]
+        return Decoded(tf.cast(parameters, tf.float32), context.filled, coarse)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"config": self.config.model_dump(mode="json")}
@@ -241,7 +172,7 @@ class Prior(keras.Model):
     """
 
     def __init__(self, config: ModelConfig, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         # === Layers ===
         self.encoder = PosteriorEncoder(
             config.posterior_width, config.latent_channels, config.activation, name="encoder"

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from cnnlg_tf.config import DiscriminatorConfig
 from cnnlg_tf.errors import DataError
-from cnnlg_tf.models.guided_copy import high_frequencies
+from cnnlg_tf.models.pixels import high_frequencies
 
 EMPHASIS = (
     6.0  # of high frequencies: what tells a soft repair from a photo is a small part of its pixels

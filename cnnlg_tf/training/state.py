@@ -17,8 +17,11 @@ from cnnlg_tf.training.trainable import TrainableCNNLG
 def training_variables(model: TrainableCNNLG) -> list[Any]:
     """All variables that a step changes, in a fixed order."""
     variables = [*model.network_weights, *model.optimizer.variables]
-    if model.discriminator is not None and model.discriminator_optimizer is not None:
-        variables += [*model.discriminator.variables, *model.discriminator_optimizer.variables]
+    if model.critics.discriminator is not None and model.discriminator_optimizer is not None:
+        variables += [
+            *model.critics.discriminator.variables,
+            *model.discriminator_optimizer.variables,
+        ]
     return variables
 
 

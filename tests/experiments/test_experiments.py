@@ -105,7 +105,7 @@ def test_trains_and_measures_for_real(
     tmp_path: Path, photo_folder: Callable[..., Path], tiny_model_config: ModelConfig
 ) -> None:
     tree = tiny_model_config.model_dump(mode="json")
-    for part in ("latent_guide", "gradient_guide", "guided_copy"):  # fewer parts trace faster
+    for part in ("latent_guide", "gradient_guide", "merge"):  # fewer parts trace faster
         tree[part]["enabled"] = False
     model = json.dumps(tree)
     (tmp_path / "base.yaml").write_text(f"{_BASE}model: {model}\n")

@@ -67,7 +67,7 @@ def test_every_condition_reaches_the_model(
 
 
 def test_abilities(network: CnnlgNetwork, tiny_model_config: Any) -> None:
-    assert network.can == {"detail", "reference", "sample", "find_damage"}
+    assert network.can == {"detail", "reference", "sample", "guide", "find_damage"}
     assert str(network) == "CNNLG in TensorFlow"
 
 

@@ -10,14 +10,13 @@ import tensorflow as tf
 
 from cnnlg_tf.config import DamageFinderConfig, ModelConfig
 from cnnlg_tf.errors import ConfigError
-from cnnlg_tf.models import likelihood
 from cnnlg_tf.models.blocks import ResidualBlock
 from cnnlg_tf.models.cnnlg import CNNLG, pad_to_multiple
 from cnnlg_tf.models.damage_finder import DamageFinder, NormalisedBlock, NormalisedConv
 from cnnlg_tf.models.gradient_guide import GradientGuide
-from cnnlg_tf.models.guided_copy import GuidedCopy
 from cnnlg_tf.models.latent_guide import LatentGuide
 from cnnlg_tf.models.mask_refiner import MaskRefiner
+from cnnlg_tf.models.merge import Merge
 from cnnlg_tf.models.plain_finder import PlainFinder
 from cnnlg_tf.models.prior import Decoder, PosteriorEncoder, Prior
 from cnnlg_tf.models.scan import DirectionalScan
@@ -60,20 +59,33 @@ def test_any_size_known_pixels_exact_hole_filled(stirred: CNNLG, size: tuple[int
     assert 0 <= repaired.min() and repaired.max() <= 1 and uncertainty.max() <= 1
 
 
-def test_copied_texture_is_shown_and_left_out_of_the_distribution(stirred: CNNLG) -> None:
-    image, mask = make_case(96, 96)
-    context = stirred.context(2.0 * tf.constant(image) - 1.0, tf.constant(mask))
-    latent = stirred.guide(context.filled, context.mask).mean
-    decoded = stirred.prior.decoder(context, latent)
-    texture = decoded.texture.numpy()
-    assert np.abs(texture[:, 40:56, 40:56]).mean() > 1e-3
-    assert not texture[mask[..., 0] == 0].any()
-    mean = likelihood.mean(decoded.pixels).numpy()
-    inside = np.abs(mean) < 1
-    shown = np.clip(mean + texture, -1, 1)
-    np.testing.assert_allclose(decoded.moments[0].numpy()[inside], shown[inside], atol=1e-5)
-    smooth = stirred.prior.decoder(context, latent, detail=0.0)
-    assert not smooth.texture.numpy().any()
+def test_nan_in_the_hole_is_missing(stirred: CNNLG) -> None:
+    image, mask = make_case(32, 32)
+    empty = np.where(mask > 0, np.nan, image).astype(np.float32)
+    assert np.array_equal(stirred.repair(empty, mask)[0], stirred.repair(image, mask)[0])
+    guide = 0.5 * np.ones_like(image)
+    assert np.isfinite(stirred.refine(empty, mask, guide)).all()
+
+
+def test_refine_keeps_known_pixels_and_follows_its_guide(stirred: CNNLG) -> None:
+    image, mask = make_case(40, 24)
+    dark, bright = (
+        stirred.refine(image, mask, np.full_like(image, value)).numpy() for value in (0.2, 0.8)
+    )
+    known = mask[..., 0] == 0
+    assert np.array_equal(dark[known], image[known])
+    assert dark[~known].mean() < bright[~known].mean()
+
+
+def test_without_a_merge_the_networks_own_repair_comes_back(tiny_model_config: ModelConfig) -> None:
+    model = CNNLG(without(tiny_model_config, "merge"))
+    image, mask = make_case(48, 48)
+    decoded = model.prior.decoder(
+        context := model.context(*model._prepare(image, mask)), model.latent(context)
+    )
+    own = np.clip(0.5 * (decoded.moments[0].numpy() + 1.0), 0, 1)
+    expected = np.where(mask > 0, own, image)
+    np.testing.assert_allclose(model.repair(image, mask)[0], expected, atol=1e-6)
 
 
 def test_the_holes_content_is_never_looked_at(stirred: CNNLG) -> None:
@@ -120,7 +132,7 @@ def test_detail_scales_what_the_gradient_guide_adds(stirred: CNNLG) -> None:
     assert not np.array_equal(repairs[1], repairs[2])
 
 
-def test_detail_scales_the_copied_texture(tiny_model_config: ModelConfig) -> None:
+def test_detail_scales_the_laid_texture(tiny_model_config: ModelConfig) -> None:
     """Deep inside the hole more detail is more gradient energy, also of a network that has learnt nothing."""
     model = CNNLG(tiny_model_config)
     y, x = np.mgrid[0:96, 0:96]
@@ -132,11 +144,11 @@ def test_detail_scales_the_copied_texture(tiny_model_config: ModelConfig) -> Non
     for detail in (0.0, 1.0, 2.0):
         inside = model.repair(image, mask, detail)[0].numpy()[0, 44:60, 44:60]
         energies.append(np.square(np.diff(inside, axis=0)).mean())
-    assert energies[0] < 0.1 * energies[1] and energies[1] < 0.5 * energies[2]
+    assert energies[0] < 0.1 * energies[1] and 1.2 * energies[1] < energies[2]
 
 
 def test_references_change_the_repair(stirred: CNNLG) -> None:
-    image, mask = make_case(32, 32)
+    image, mask = make_case(64, 64)
     reference, _ = make_case(48, 40)
     plain = stirred.repair(image, mask)[0].numpy()
     helped = stirred.repair(image, mask, reference=reference)[0].numpy()
@@ -155,7 +167,7 @@ def test_graphs_take_any_size(stirred: CNNLG) -> None:
     for height, width, batch in ((32, 32, 1), (17, 50, 2)):
         image, mask = make_case(height, width, batch)
         for graph, eager in zip(repair(image, mask), stirred.repair(image, mask), strict=True):
-            np.testing.assert_allclose(graph, eager, atol=2e-5)
+            np.testing.assert_allclose(graph, eager, atol=1e-4)
     assert repair.experimental_get_tracing_count() == 1
 
 
@@ -195,7 +207,7 @@ def test_every_layers_config_round_trips(tiny_model_config: ModelConfig) -> None
     layers = [
         ResidualBlock(8, dilation=2, activation="gelu", name="a"),
         DirectionalScan(8, steps=3, name="b"),
-        GuidedCopy(c.guided_copy, name="c"),
+        Merge(c.merge, "gelu", name="c"),
         MaskRefiner(c.mask_refiner, name="d"),
         LatentGuide(c.latent_guide, 4, "elu", name="e"),
         DamageFinder(c.damage_finder, "elu", name="f"),

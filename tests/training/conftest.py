@@ -23,7 +23,7 @@ def smallest(tiny_model_config: ModelConfig) -> ModelConfig:
     """The prior and the latent guide: what traces fastest."""
     off = {
         part: getattr(tiny_model_config, part).model_copy(update={"enabled": False})
-        for part in ("gradient_guide", "guided_copy")
+        for part in ("gradient_guide", "merge")
     }
     return tiny_model_config.model_copy(update={"scan_steps": 2, "mixtures": 1, **off})
 

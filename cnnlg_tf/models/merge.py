@@ -1,0 +1,94 @@
+"""The learnt merge: what of the synthesis is taken, pixel by pixel, and what is added to it."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from cnnlg_tf.config import MergeConfig
+from cnnlg_tf.models.blocks import ResidualBlock, conv
+from cnnlg_tf.models.fill import upsample
+from cnnlg_tf.models.guided_synthesis import Synthesis
+
+DEPTH = 16  # px; the network's repair begins to give way to the synthesis in the middle between this and the border
+SOFTNESS = 2.0  # px
+CRISP = 0.5  # how much of the synthesis's own high frequencies is added at detail 2
+
+
+@keras.saving.register_keras_serializable("cnnlg")
+class Merge(keras.Model):
+    """Puts the network's repair and the synthesis together.
+
+    A small U-Net at 1/2 and 1/4 of the size sees both, the synthesis's match distances and votes, and the depth in the
+    hole. Its last kernel starts at zero: the untrained merge is a blend by depth.
+
+    call(guide, synthesis, mask, detail) -> [b, h, w, 3] in [-1, 1], from guide [b, h, w, 3] in [-1, 1], which holds the
+    photo where it is known, and mask [b, h, w, 1]; height and width are multiples of 4. detail 0 gives the guide, 1
+    what is learnt, 2 more of the synthesis and its high frequencies amplified.
+    """
+
+    def __init__(self, config: MergeConfig, activation: str = "silu", **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)  # images stay float32; layers cast what they see
+        half, quarter = config.widths
+        # === Layers ===
+        self.stem = conv(half, name="stem")
+        self.encode = ResidualBlock(half, activation=activation, name="encode")
+        self.down = conv(quarter, stride=2, name="down")
+        self.middle = [
+            ResidualBlock(quarter, dilation=d, activation=activation, name=f"middle_{d}")
+            for d in (1, 2)
+        ]
+        self.up = conv(half, 1, name="up")
+        self.decode = ResidualBlock(half, activation=activation, name="decode")
+        self.head = conv(4 * 4, kernel_initializer="zeros", name="head")
+        # === Config ===
+        self.config = config
+        self.activation = keras.activations.get(activation)
+
+    def call(
+        self,
+        guide: tf.Tensor,
+        synthesis: Synthesis,
+        mask: tf.Tensor,
+        detail: tf.Tensor | float = 1.0,
+    ) -> tf.Tensor:
+        laid = 2.0 * synthesis.image - 1.0
+        depth = hole_depth(mask)
+        about = [4.0 * synthesis.distance, 4.0 * synthesis.spread, synthesis.share, depth / DEPTH]
+        seen = tf.concat([guide, laid, mask, *about], axis=-1)  # [b, h, w, 11]
+        skip = self.encode(self.stem(tf.nn.space_to_depth(seen, 2)))  # [b, h/2, w/2, half]
+        x = self.down(self.activation(skip))  # [b, h/4, w/4, quarter]
+        for block in self.middle:
+            x = block(x)
+        x = self.decode(skip + upsample(self.up(self.activation(x)), 2))
+        out = tf.cast(tf.nn.depth_to_space(self.head(self.activation(x)), 2), tf.float32)
+        logit, added = out[..., :1] + (depth - DEPTH / 2) / SOFTNESS, out[..., 1:]
+        # 1 - (1 - sigmoid(logit)) ** detail: 0, as learnt, nearly all
+        taken = synthesis.share * (1.0 - tf.exp(-detail * tf.nn.softplus(logit)))
+        merged = guide + taken * (laid - guide) + tf.minimum(detail, 1.0) * added
+        crisp = CRISP * tf.nn.relu(detail - 1.0) * (laid - _smoothed(laid))
+        return guide + mask * (merged + synthesis.share * crisp - guide)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "config": self.config.model_dump(mode="json"),
+            "activation": keras.activations.serialize(self.activation),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Merge":
+        return cls(MergeConfig(**config.pop("config")), **config)
+
+
+def hole_depth(mask: tf.Tensor) -> tf.Tensor:
+    """Distance to the hole's border in steps of 2 px, up to DEPTH: [b, h, w, 1] -> the same, 0 at known pixels."""
+    rest = tf.nn.max_pool2d(mask, 2, 2, "VALID")  # [b, h/2, w/2, 1]
+    depth = tf.zeros_like(rest)
+    for _ in range(DEPTH // 2):
+        depth += 2.0 * rest
+        rest = 1.0 - tf.nn.max_pool2d(1.0 - rest, 3, 1, "SAME")
+    return mask * upsample(depth, 2)
+
+
+def _smoothed(image: tf.Tensor) -> tf.Tensor:
+    return tf.nn.avg_pool2d(image, 3, 1, "SAME")
