@@ -29,12 +29,11 @@ EXAMPLES = Path(cnnlg_tf.__file__).parent / "examples"
 def main(model: str | None, rounds: int, threads: int) -> None:
     """Time our repair and PatchMatch in turn on an example photo."""
     start_tensorflow()
-    import tensorflow as tf
-
     from cnnlg_tf.evaluation.peers import PEERS
+    from cnnlg_tf.export.runners import use_threads
     from cnnlg_tf.inference.inpainter import Inpainter
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    use_threads(threads)
     photo = read_photo(EXAMPLES / "lake.jpg").pixels
     mask = read_mask(EXAMPLES / "lake.mask.png")
     peer, inpainter = PEERS["patchmatch"](), Inpainter(model)

@@ -133,7 +133,7 @@ def test_missing_model_is_one_line(photo_path: Path, mask_path: Path, tmp_path: 
     arguments = ["--mask", mask_path, "-o", tmp_path / "out.png", "--model", tmp_path / "none"]
     result = run("inpaint", photo_path, *arguments)
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: a model must be a checkpoint folder")
+    assert result.stderr.startswith("Error: a model must be a preset (photos), the folder of a")
 
 
 def test_info(checkpoint: Path) -> None:

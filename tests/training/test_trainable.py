@@ -73,8 +73,8 @@ def test_everything_at_once_trains(
 def test_a_damage_phase_trains_the_finder_and_nothing_else(
     make_config: Any, tmp_path: Path
 ) -> None:
-    phases = {"name": "repair", "steps": 1}, {"name": "damage", "kind": "damage", "steps": 60}
-    damage = phases[1] | {"optimizer": {"learning_rate": 3e-3, "warmup_steps": 0, "ema": 0.5}}
+    phases = {"name": "repair", "steps": 1}, {"name": "damage", "kind": "damage", "steps": 20}
+    damage = phases[1] | {"optimizer": {"learning_rate": 1e-2, "warmup_steps": 0, "ema": 0.5}}
     train(make_config(phases[0]), tmp_path / "run", quiet=True)
     before = cnnlg_tf.load(tmp_path / "run")
     config = make_config(damage, initial_weights=str(tmp_path / "run"))

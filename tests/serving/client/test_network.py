@@ -106,7 +106,7 @@ def test_alpha_stays(client: Client, tmp_path: Path, photo: np.ndarray, mask_pat
 
 @pytest.mark.parametrize(
     ("size", "box", "shapes"),
-    [((300, 320), 110, [(150, 160)]), ((560, 600), 30, [(128, 128)])],
+    [((300, 320), 60, [(300, 320)]), ((560, 600), 30, [(128, 128)])],
     ids=["thick", "large"],
 )
 def test_steps_are_those_of_a_local_repair(
