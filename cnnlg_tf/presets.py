@@ -46,7 +46,7 @@ PRESETS = {
     "photos": Preset(
         description="photos of any kind, from 16 px to 24 megapixels",
         source="photos",
-        sha256="0713fee2129b5d10fe2ea05cd64993f970b2a641e98cf8a20ecb531f596b9390",
+        sha256="737389410d0c6a1358f8cd6d9858007678e4accf3a36ca3acb8113754ec4e243",
         licence="research and evaluation; see photos.LICENSE",
         data="BSDS500 validation, 100 photos, 256 px: cnnlg-tf evaluate --photos PHOTOS -o out/report",
         figures={
