@@ -30,8 +30,8 @@ def main(model: str | None, rounds: int, threads: int) -> None:
     """Time our repair and PatchMatch in turn on an example photo."""
     start_tensorflow()
     from cnnlg_tf.evaluation.peers import PEERS
-    from cnnlg_tf.export.runners import use_threads
     from cnnlg_tf.inference.inpainter import Inpainter
+    from cnnlg_tf.startup import use_threads
 
     use_threads(threads)
     photo = read_photo(EXAMPLES / "lake.jpg").pixels
