@@ -201,8 +201,8 @@ class DiscriminatorConfig(Section):
 class PhaseConfig(Section):
     """One phase of training.
 
-    `generation` learns the prior on whole images, `prediction` to repair holes, `merge` what of the guided synthesis
-    is taken, `damage` to find visible damage. The last two train the merge or the finder alone, the first two all else.
+    `generation` learns the prior on whole images, `prediction` to repair holes, `merge` that and what of the guided
+    synthesis is taken, `damage` to find visible damage, which trains the finder alone.
     """
 
     name: str

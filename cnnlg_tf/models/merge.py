@@ -10,7 +10,8 @@ from cnnlg_tf.models.blocks import ResidualBlock, conv
 from cnnlg_tf.models.fill import upsample
 from cnnlg_tf.models.guided_synthesis import Synthesis
 
-DEPTH = 16  # px; the network's repair begins to give way to the synthesis in the middle between this and the border
+DEPTH = 16  # px; deeper is all one
+HALF = 5.0  # px; untrained, the network's repair and the synthesis count alike at this depth
 SOFTNESS = 2.0  # px
 CRISP = 0.5  # how much of the synthesis's own high frequencies is added at detail 2
 
@@ -62,7 +63,7 @@ class Merge(keras.Model):
             x = block(x)
         x = self.decode(skip + upsample(self.up(self.activation(x)), 2))
         out = tf.cast(tf.nn.depth_to_space(self.head(self.activation(x)), 2), tf.float32)
-        logit, added = out[..., :1] + (depth - DEPTH / 2) / SOFTNESS, out[..., 1:]
+        logit, added = out[..., :1] + (depth - HALF) / SOFTNESS, out[..., 1:]
         # 1 - (1 - sigmoid(logit)) ** detail: 0, as learnt, nearly all
         taken = synthesis.share * (1.0 - tf.exp(-detail * tf.nn.softplus(logit)))
         merged = guide + taken * (laid - guide) + tf.minimum(detail, 1.0) * added

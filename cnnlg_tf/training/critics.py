@@ -22,7 +22,7 @@ class VGGFeatures:
     """Features of VGG16 after relu1_2, relu2_2 and relu3_3 (arXiv 1409.1556), with fixed weights.
 
     The file is an .npz with `convI_J_kernel` (HWIO) and `convI_J_bias` up to conv3_3, trained on images normalised by
-    ImageNet's mean and standard deviation.
+    ImageNet's mean and standard deviation. It computes in the precision of Keras's policy: half of a step is spent here.
     """
 
     LAYERS = (("1_1", "1_2"), ("2_1", "2_2"), ("3_1", "3_2", "3_3"))
@@ -44,16 +44,18 @@ class VGGFeatures:
             ) from error
 
     def __call__(self, image: tf.Tensor) -> list[tf.Tensor]:
-        """[b, h, w, 3] in [-1, 1] -> features at 1/1, 1/2 and 1/4 scale."""
+        """[b, h, w, 3] in [-1, 1] -> features at 1/1, 1/2 and 1/4 scale, in float32."""
+        compute = keras.config.dtype_policy().compute_dtype
         x = (0.5 * (image + 1.0) - tf.constant(IMAGENET_MEAN)) / tf.constant(IMAGENET_STD)
-        features = []
+        x, features = tf.cast(x, compute), []
         for index, stage in enumerate(self.LAYERS):
             if index:
                 x = tf.nn.max_pool2d(x, 2, 2, "VALID")
             for name in stage:
                 kernel, bias = self._weights[name]
-                x = tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME") + bias)
-            features.append(x)
+                x = tf.nn.conv2d(x, tf.cast(kernel, compute), 1, "SAME")
+                x = tf.nn.relu(tf.nn.bias_add(x, tf.cast(bias, compute)))
+            features.append(tf.cast(x, tf.float32))
         return features
 
 

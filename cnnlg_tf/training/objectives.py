@@ -14,6 +14,7 @@ from cnnlg_tf.training import losses
 from cnnlg_tf.training.critics import PatchDiscriminator, VGGFeatures, crop_at_hole
 
 Metrics = dict[str, tf.Tensor]
+ENLARGED = 1.0 / 3.0  # share of a merge phase's guides that are of half the resolution
 
 
 class Batch(NamedTuple):
@@ -82,46 +83,27 @@ def damage(model: CNNLG, batch: Batch, phase: PhaseConfig, training: bool) -> Fo
 
 def prediction(model: CNNLG, batch: Batch, phase: PhaseConfig, critics: Critics) -> Forward:
     """The network's own repair of holes, from guides that learn the latent map and the gradients."""
-    context = model.context(batch.image, batch.mask)
-    terms: Metrics = {}
-    latent = _training_latent(model, batch, context, phase, terms)
-    decoded = model.prior.decoder(context, latent)
-    terms |= _pixel_terms(batch, decoded, phase)
-    target = image_gradients(batch.image)
-    repaired = likelihood.mean(decoded.pixels)
-    terms["gradient"] = losses.gradient_l1(image_gradients(repaired), target, batch.mask)
-    if model.gradient_guide is not None:
-        terms["gradient"] += losses.gradient_l1(context.gradients, target, batch.mask)
-    composite = batch.mask * repaired + (1.0 - batch.mask) * batch.image
+    terms, repaired = _own_terms(model, batch, phase)
+    composite = _composite(repaired, batch.image, batch.mask)
     terms |= _critic_terms(batch, composite, phase, critics)
     return _total(terms, phase, composite)
 
 
 def merging(model: CNNLG, batch: Batch, phase: PhaseConfig, critics: Critics) -> Forward:
-    """What of the synthesis is taken, and what is added: the network is fixed, the merged picture is judged.
+    """The whole repair: pixel losses on the network's own and on the merged picture, critics on the merged.
 
     A third of the guides are repairs of half the resolution, enlarged, as thick holes of large photos get them.
     """
     if model.merge is None:
         raise TrainingError("a phase of kind merge needs the merge")
-    own = _own_repair(model, batch.image, batch.mask)
-    known = 1.0 - batch.mask
-    count = tf.nn.avg_pool2d(known, 2, 2, "VALID")
-    low = tf.nn.avg_pool2d(batch.image * known, 2, 2, "VALID") / tf.maximum(count, 0.25)
-    size = batch.image.shape[1:3]
-    enlarged = tf.image.resize(
-        _own_repair(model, low, tf.cast(count < 0.5, tf.float32)), size, "bicubic"
-    )
+    terms, own = _own_terms(model, batch, phase)
+    enlarged = tf.stop_gradient(_enlarged_repair(model, batch))
     share = _uniform(batch.mask[:, :1, :1], batch.seed, 0.0, 1.0)
-    guide = tf.stop_gradient(tf.where(share < 1.0 / 3.0, enlarged, own))
-    repaired = model.lay(batch.image, batch.mask, guide)
-    shown = tf.clip_by_value(repaired, -1.0, 1.0)
-    terms = {
-        "l1": losses.hole_l1(repaired, batch.image, batch.mask),
-        "log_mse": losses.log_mse(repaired, batch.image, batch.mask),
-    }
-    gradients, target = image_gradients(repaired), image_gradients(batch.image)
-    terms["gradient"] = losses.gradient_l1(gradients, target, batch.mask)
+    guide = tf.where(share < ENLARGED, enlarged, _composite(own, batch.image, batch.mask))
+    merged = model.lay(batch.image, batch.mask, guide)
+    for name, term in _error_terms(batch, merged).items():
+        terms[name] = 0.5 * (terms[name] + term)
+    shown = tf.clip_by_value(merged, -1.0, 1.0)
     terms |= _critic_terms(batch, shown, phase, critics)
     return _total(terms, phase, shown)
 
@@ -142,10 +124,37 @@ def to_size(mask: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     return tf.nn.avg_pool2d(mask, factor, factor, "VALID")
 
 
-def _own_repair(model: CNNLG, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    context = model.context(image, mask)
+def _own_terms(
+    model: CNNLG, batch: Batch, phase: PhaseConfig
+) -> tuple[Metrics, tf.Tensor]:
+    """The losses of the network's own repair, and that."""
+    context = model.context(batch.image, batch.mask)
+    terms: Metrics = {}
+    latent = _training_latent(model, batch, context, phase, terms)
+    decoded = model.prior.decoder(context, latent)
+    terms |= _pixel_terms(batch, decoded, phase)
+    repaired = likelihood.mean(decoded.pixels)
+    target = image_gradients(batch.image)
+    terms["gradient"] = losses.gradient_l1(image_gradients(repaired), target, batch.mask)
+    if model.gradient_guide is not None:
+        terms["gradient"] += losses.gradient_l1(context.gradients, target, batch.mask)
+    return terms, repaired
+
+
+def _enlarged_repair(model: CNNLG, batch: Batch) -> tf.Tensor:
+    """The network's repair at half the resolution, enlarged: [b, h, w, 3]."""
+    known = 1.0 - batch.mask
+    count = tf.nn.avg_pool2d(known, 2, 2, "VALID")
+    low = tf.nn.avg_pool2d(batch.image * known, 2, 2, "VALID") / tf.maximum(count, 0.25)
+    missing = tf.cast(count < 0.5, tf.float32)
+    context = model.context(low, missing)
     decoded = model.prior.decoder(context, model.latent(context))
-    return mask * likelihood.mean(decoded.pixels) + (1.0 - mask) * image
+    repaired = _composite(likelihood.mean(decoded.pixels), low, missing)
+    return tf.image.resize(repaired, batch.image.shape[1:3], "bicubic")
+
+
+def _composite(repaired: tf.Tensor, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    return mask * repaired + (1.0 - mask) * image
 
 
 def _training_latent(
@@ -176,16 +185,19 @@ def _training_latent(
 
 
 def _pixel_terms(batch: Batch, decoded: Decoded, phase: PhaseConfig) -> Metrics:
-    repaired = likelihood.mean(decoded.pixels)
-    terms = {
-        "l1": losses.hole_l1(repaired, batch.image, batch.mask),
-        "log_mse": losses.log_mse(repaired, batch.image, batch.mask),
-        "coarse_l1": losses.coarse_l1(decoded.coarse, batch.image, batch.mask),
-    }
+    terms = _error_terms(batch, likelihood.mean(decoded.pixels))
+    terms["coarse_l1"] = losses.coarse_l1(decoded.coarse, batch.image, batch.mask)
     if phase.losses.nll > 0:
         log_prob = likelihood.log_prob(decoded.pixels, batch.image)
         terms["nll"] = losses.hole_nll(log_prob, batch.mask)
     return terms
+
+
+def _error_terms(batch: Batch, repaired: tf.Tensor) -> Metrics:
+    return {
+        "l1": losses.hole_l1(repaired, batch.image, batch.mask),
+        "log_mse": losses.log_mse(repaired, batch.image, batch.mask),
+    }
 
 
 def _critic_terms(

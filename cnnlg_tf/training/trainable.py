@@ -63,11 +63,13 @@ class TrainableCNNLG(CNNLG):
 
     @property
     def generator_variables(self) -> list[Any]:
-        """The weights of the model that the phase trains: the finder's, the merge's, or all others."""
-        alone = {"damage": self.damage_finder, "merge": self.merge}
+        """The weights of the model that the phase trains: the finder's alone, or the networks', in a merge phase all."""
         kind = self._phase().kind
-        networks = [self.prior, self.latent_guide, self.gradient_guide]
-        parts = [alone[kind]] if kind in alone else networks
+        parts = [self.prior, self.latent_guide, self.gradient_guide]
+        if kind == "damage":
+            parts = [self.damage_finder]
+        elif kind == "merge":
+            parts.append(self.merge)
         return [v for part in parts if part is not None for v in part.trainable_variables]
 
     @property

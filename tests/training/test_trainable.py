@@ -94,10 +94,10 @@ def test_a_damage_phase_needs_the_finder(make_config: Any, smallest: ModelConfig
         make_config({"kind": "damage"}, model=model)
 
 
-def test_a_merge_phase_trains_the_merge_and_nothing_else(
+def test_a_merge_phase_trains_the_networks_and_the_merge(
     make_config: Any, tiny_model_config: ModelConfig, tmp_path: Path
 ) -> None:
-    """The head starts at zero: it learns from pixels here, and no network moves."""
+    """Heads start at zero: both learn from pixels here, and the finder does not move."""
     phase = {"name": "merge", "kind": "merge", "steps": 3, "crop": 64, "batch_size": 2}
     data = {"kind": "synthetic", "synthetic": {"length": 8, "size": 96}}
     config = make_config(phase, model=tiny_model_config, data=data)
@@ -105,7 +105,8 @@ def test_a_merge_phase_trains_the_merge_and_nothing_else(
     assert np.isfinite(line["log_mse"]) and np.isfinite(line["gradient"])
     after = cnnlg_tf.load(tmp_path / "run")
     assert after.merge.head.kernel.numpy().any()
-    assert not after.prior.decoder.coarse_head.kernel.numpy().any()
+    assert after.prior.decoder.coarse_head.kernel.numpy().any()
+    assert not after.damage_finder.head.kernel.numpy().any()
 
 
 def test_a_merge_phase_needs_the_merge_and_a_crop_that_halves(
