@@ -14,7 +14,7 @@ from cnnlg_tf.errors import ConfigError
 
 CONFIGS = Path(__file__).parent / "configs"  # in a checkout a link to the top level's
 
-MaskKind = Literal["thin", "medium", "wide", "box", "stamp", "border"]
+MaskKind = Literal["thin", "medium", "wide", "box", "stamp", "border", "lattice", "sparse"]
 Activation = Literal["silu", "gelu", "relu", "elu"]
 Width = Annotated[int, Field(ge=4, multiple_of=4)]  # four sweeps share the channels
 Count = Annotated[int, Field(ge=1)]

@@ -72,7 +72,8 @@ def draw_mask(
 
     Missing shares: thin 3 to 10 %, medium 10 to 25 %, wide 20 to 45 % (from 64 px on; looser
     below). A box is up to half of each side, up to three times; a border up to half of one side or
-    a third of several; stamps cover what they cover.
+    a third of several; stamps cover what they cover. A lattice repeats every 2 to 8 px; sparse
+    leaves single pixels of large holes.
 
     Raises:
         MaskError: the kind is unknown, the size is under 2 x 2, or `stamp` comes without stamps.
@@ -166,6 +167,34 @@ def _stamps(height: int, width: int, rng: np.random.Generator, stamps: Stamps) -
     return mask
 
 
+def _lattice(height: int, width: int, rng: np.random.Generator) -> Mask:
+    """Rows, columns or both missing at a fixed distance, as an interlaced or screened picture lacks them."""
+    mask = np.zeros((height, width), np.uint8)
+    period = int(rng.integers(2, 9))
+    thickness = int(rng.integers(1, max(2, round(0.75 * period) + 1)))
+    ways = rng.integers(1, 4)  # 1: rows, 2: columns, 3: both
+    for axis in (0, 1):
+        if ways & (1 << axis):
+            lines = (np.arange(mask.shape[axis]) + rng.integers(period)) % period < thickness
+            mask |= lines[:, None] if axis == 0 else lines[None]
+    if rng.random() < 0.5:  # a part of the image only
+        part = np.zeros_like(mask)
+        rows, columns = (max(2, round(n * rng.uniform(0.4, 0.9))) for n in (height, width))
+        top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
+        part[top : top + rows, left : left + columns] = 1
+        mask &= part
+    return mask
+
+
+def _sparse(height: int, width: int, rng: np.random.Generator) -> Mask:
+    """Large holes, or all of the image, in which single pixels are known: one in 2,000 up to one in two."""
+    whole = np.ones((height, width), np.uint8)
+    mask = whole if rng.random() < 0.3 else _boxes(height, width, rng)
+    share = math.exp(rng.uniform(math.log(1 / 2000), math.log(1 / 2)))
+    mask[rng.random((height, width)) < share] = 0
+    return mask
+
+
 def _partial(mask: Mask, rng: np.random.Generator) -> Mask:
     """The mask, with one block turned over where all of it was missing or known."""
     missing = cv2.countNonZero(mask)
@@ -181,4 +210,6 @@ def _partial(mask: Mask, rng: np.random.Generator) -> Mask:
 _PLAIN: dict[str, Callable[[int, int, np.random.Generator], Mask]] = {
     "box": _boxes,
     "border": _border,
+    "lattice": _lattice,
+    "sparse": _sparse,
 }

@@ -188,7 +188,10 @@ def _known_square(missing: np.ndarray, near: Box) -> Box | None:
 
 
 def _shrunk(image: np.ndarray, missing: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """Means of the known pixels of each cell, and the cells that are missing for the most part."""
+    """Means of the known pixels of each cell, and the cells that are missing for the most part.
+
+    A cell of few known pixels is missing beside one that is known; where there is none such, it is all that is known.
+    """
     if factor == 1:
         return image, missing
     known = (~missing).astype(np.float32)
@@ -196,8 +199,10 @@ def _shrunk(image: np.ndarray, missing: np.ndarray, factor: int) -> tuple[np.nda
     share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
     low = cv2.resize(image * known[..., np.newaxis], size, interpolation=cv2.INTER_AREA)
     low /= np.maximum(share, 1e-6)[..., np.newaxis]
+    mostly = share >= 0.5
+    beside = cv2.dilate(mostly.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     # the division may leave [0, 1] by a rounding
-    return np.clip(low, 0.0, 1.0), np.asarray(share < 0.5)
+    return np.clip(low, 0.0, 1.0), ~(mostly | ((share > 0.0) & ~beside))
 
 
 def _enlarged(low: np.ndarray) -> np.ndarray:

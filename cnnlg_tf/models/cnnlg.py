@@ -15,9 +15,13 @@ from cnnlg_tf.models.guided_synthesis import Synthesis, synthesise
 from cnnlg_tf.models.latent_guide import LatentGuide
 from cnnlg_tf.models.mask_refiner import MaskRefiner
 from cnnlg_tf.models.merge import Merge
+from cnnlg_tf.models.pixels import known_range
 from cnnlg_tf.models.prior import Context, Prior
 
 MULTIPLE = 16  # the networks' sizes are multiples of this; other sizes are padded inside
+REACH = 3  # px: a repair so near to known pixels keeps to their range of colours,
+LEEWAY = 0.25  # or leaves it by this share of it,
+LEAST_LEEWAY = 0.1  # and in [-1, 1] by this
 
 
 @keras.saving.register_keras_serializable("cnnlg")
@@ -118,7 +122,7 @@ class CNNLG(keras.Model):
         padded, hole = self._prepare(image, mask)
         given = 2.0 * pad_to_multiple(guide, MULTIPLE) - 1.0
         laid = self.lay(padded, hole, given, detail, _padded_reference(reference))
-        return self._composite(image, mask, laid)
+        return self._composite(image, mask, _in_range(laid, padded, hole))
 
     def find_damage(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Find what needs repair in a photo with visible damage.
@@ -210,7 +214,8 @@ class CNNLG(keras.Model):
         laid = self.lay(padded, hole, mean, detail, other, seed, temperature)
         shape = tf.shape(image)
         spread = tf.clip_by_value(0.5 * std, 0.0, 1.0) * hole
-        return self._composite(image, mask, laid), spread[:, : shape[1], : shape[2]]
+        painted = _in_range(laid, padded, hole)
+        return self._composite(image, mask, painted), spread[:, : shape[1], : shape[2]]
 
     @staticmethod
     def _prepare(image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -280,6 +285,13 @@ class CNNLG(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "CNNLG":
         return cls(ModelConfig(**config.pop("config")), **config)
+
+
+def _in_range(painted: tf.Tensor, image: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
+    """What lies near known pixels, within their range of colours: no mask, however odd, gives wild colours."""
+    low, high = known_range(image, hole, REACH)
+    leeway = LEEWAY * (high - low) + LEAST_LEEWAY
+    return tf.minimum(tf.maximum(painted, low - leeway), high + leeway)
 
 
 def _padded_reference(reference: tf.Tensor | None) -> tf.Tensor | None:

@@ -9,3 +9,20 @@ def high_frequencies(image: tf.Tensor, halvings: int = 2) -> tf.Tensor:
     """The image minus its averages over cells of 2**halvings px, enlarged smoothly. Sizes are multiples of that."""
     cell = 2**halvings
     return image - smooth_upsample(tf.nn.avg_pool2d(image, cell, cell, "VALID"), halvings)
+
+
+def known_range(image: tf.Tensor, mask: tf.Tensor, reach: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The least and the largest value of the known pixels within `reach` px: [b, h, w, c] each.
+
+    image: [b, h, w, c] in [-1, 1]; where no pixel in reach is known, that range.
+    """
+    side = 2 * reach + 1
+
+    def largest(x: tf.Tensor) -> tf.Tensor:
+        x = tf.nn.max_pool2d(x, [side, 1], 1, "SAME")
+        return tf.nn.max_pool2d(x, [1, side], 1, "SAME")
+
+    some = largest(1.0 - mask)
+    high = largest(tf.where(mask > 0.5, -1.0, image))
+    low = -largest(tf.where(mask > 0.5, -1.0, -image))
+    return some * low - (1.0 - some), some * high + (1.0 - some)

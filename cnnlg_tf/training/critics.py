@@ -22,7 +22,7 @@ class VGGFeatures:
     """Features of VGG16 after relu1_2, relu2_2 and relu3_3 (arXiv 1409.1556), with fixed weights.
 
     The file is an .npz with `convI_J_kernel` (HWIO) and `convI_J_bias` up to conv3_3, trained on images normalised by
-    ImageNet's mean and standard deviation. It computes in the precision of Keras's policy: half of a step is spent here.
+    ImageNet's mean and standard deviation. It computes in the precision of Keras's policy.
     """
 
     LAYERS = (("1_1", "1_2"), ("2_1", "2_2"), ("3_1", "3_2", "3_3"))

@@ -124,9 +124,7 @@ def to_size(mask: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     return tf.nn.avg_pool2d(mask, factor, factor, "VALID")
 
 
-def _own_terms(
-    model: CNNLG, batch: Batch, phase: PhaseConfig
-) -> tuple[Metrics, tf.Tensor]:
+def _own_terms(model: CNNLG, batch: Batch, phase: PhaseConfig) -> tuple[Metrics, tf.Tensor]:
     """The losses of the network's own repair, and that."""
     context = model.context(batch.image, batch.mask)
     terms: Metrics = {}

@@ -63,7 +63,7 @@ class TrainableCNNLG(CNNLG):
 
     @property
     def generator_variables(self) -> list[Any]:
-        """The weights of the model that the phase trains: the finder's alone, or the networks', in a merge phase all."""
+        """The weights of the model that the phase trains: the finder's alone, the networks', or all but it."""
         kind = self._phase().kind
         parts = [self.prior, self.latent_guide, self.gradient_guide]
         if kind == "damage":

@@ -68,6 +68,19 @@ def test_a_border_leaves_the_middle_known() -> None:
     assert touched == {0, 1, 2, 3}
 
 
+def test_a_lattice_repeats_and_a_sparse_mask_leaves_single_pixels() -> None:
+    rng = np.random.default_rng(0)
+    whole = [draw_mask("lattice", 64, 64, rng) for _ in range(40)]
+    repeats = [
+        m for m in whole if any((m == np.roll(m, n, (0, 1))).mean() > 0.75 for n in range(2, 9))
+    ]
+    assert len(repeats) > 12  # those that cover the image
+    known = [1.0 - draw_mask("sparse", 64, 64, rng).mean() for _ in range(40)]
+    assert min(known) < 0.02
+    alone = draw_mask("sparse", 256, 256, np.random.default_rng(2))
+    assert cv2.connectedComponents(1 - alone)[0] > 20
+
+
 def _edges(mask: np.ndarray) -> list[np.ndarray]:
     return [mask[0], mask[:, 0], mask[-1], mask[:, -1]]
 

@@ -71,3 +71,15 @@ def test_negative_pixels(mean_fill: Any, photo: np.ndarray, mask: np.ndarray) ->
         Inpainter(mean_fill).repair(photo, mask, grow=-1)
     with pytest.raises(ConfigError, match="feather must be 0 pixels or more. Received: -2"):
         Inpainter(mean_fill).repair(photo, mask, feather=-2)
+
+
+def test_a_few_known_pixels_in_a_thick_hole_are_seen(mean_fill: Any) -> None:
+    """What is repaired at a lower resolution sees them there, though its cells are missing for the most part."""
+    photo = np.full((512, 512, 3), 40, np.uint8)
+    hole = np.ones((512, 512), bool)
+    rng = np.random.default_rng(0)
+    hole[rng.integers(0, 512, 25), rng.integers(0, 512, 25)] = False
+    repaired = Inpainter(mean_fill).repair(photo, hole).photo.astype(int)
+    assert (
+        np.abs(repaired - 40).max() <= 0.1 * 255 + 1
+    )  # refining adds as much; unseen, grey is 127

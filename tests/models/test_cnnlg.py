@@ -237,3 +237,15 @@ def test_every_activation_builds(tiny_model_config: ModelConfig, activation: Any
     block = ResidualBlock(8, activation=activation)
     x = tf.random.stateless_normal([1, 4, 4, 8], [0, 0])
     np.testing.assert_array_equal(block(x), x)  # the last kernel starts at zero
+
+
+@pytest.mark.parametrize("period", [2, 4])
+def test_a_lattice_of_missing_lines_gives_no_wild_colours(stirred: CNNLG, period: int) -> None:
+    """Near known pixels a repair keeps to their range, whatever the networks say."""
+    image = np.full((1, 48, 48, 3), 0.5, np.float32)
+    image[:, :, 20:] = 0.6
+    mask = np.zeros((1, 48, 48, 1), np.float32)
+    mask[:, ::period] = mask[:, :, ::period] = 1.0
+    repaired = stirred.repair(image, mask)[0].numpy()
+    # 0.05 + 0.25 of the range of 0.1 on either side
+    assert 0.42 <= repaired.min() and repaired.max() <= 0.68
