@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cnnlg_tf
-from cnnlg_tf.config import ModelConfig, PhaseConfig
+from cnnlg_tf.config import ModelConfig, PhaseConfig, load_config, parse_config
 from cnnlg_tf.errors import ConfigError, TrainingError
 from cnnlg_tf.training.run import train
 from cnnlg_tf.training.trainable import TrainableCNNLG
@@ -18,6 +18,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Even though the `tf.config.*run_functions_eagerly"),
 ]
 
+SYNTHETIC = {
+    "data": {"kind": "synthetic", "synthetic": {"length": 8, "size": 96}},
+    "train": {"phases": [{"name": "p", "kind": "prediction", "steps": 1}]},
+}
 CRITICS = ("perceptual", "unit_perceptual", "style", "adversarial", "feature_matching")
 
 
@@ -175,3 +179,29 @@ def test_a_phase_must_have_begun(smallest: ModelConfig) -> None:
     model.phase = PhaseConfig(name="p", kind="prediction", steps=1)
     with pytest.raises(TrainingError, match="needs a discriminator; begin_phase received none"):
         model._train_discriminator(None, None, model.phase)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_the_recipe_for_gpus_runs_from_its_first_phase_to_its_last(
+    vgg_file: Path, tmp_path: Path, precision: Any
+) -> None:
+    """As wide as it is, on crops and batches that a CPU can take."""
+    config = load_config("gpu", ["data.root=photos", f"train.vgg_weights={vgg_file}"])
+    little = {"steps": 1, "crop": 64, "batch_size": 2, "critic_crop": 32}
+    phases = [phase.model_copy(update=little) for phase in config.train.phases]
+    assert [phase.kind for phase in phases] == ["generation", "prediction", "prediction", "merge"]
+    train_config = {"phases": phases, "mixed_precision": precision, "log_every": 1}
+    config = config.model_copy(
+        update={
+            "data": parse_config(SYNTHETIC).data,
+            "train": config.train.model_copy(update=train_config),
+        }
+    )
+    train(config, tmp_path / "run", quiet=True)
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    logged = [json.loads(line) for line in lines]
+    assert [line["phase"] for line in logged] == [phase.name for phase in phases]
+    for line in logged:
+        assert all(np.isfinite(value) for key, value in line.items() if key != "phase")
+    assert "adversarial" in logged[-1]
