@@ -43,6 +43,7 @@ _NO_MODEL = "Received: /nowhere"
         ("before_after", ["-o", "{out}.what"], "the output's name must end in one of"),
         ("failures", ["--photos", "{photos}", "--model", "/nowhere", "-o", "{out}.jpg"], _NO_MODEL),
         ("failures", ["--photos", "{photos}", "-o", "{out}.what"], "the output's name must end"),
+        ("merge", ["--photos", "{photos}", "--model", "/nowhere"], _NO_MODEL),
         ("objects", ["--photos", "{empty}", "-o", "{out}.jpg"], "holds no photo"),
         ("objects", ["--photos", "{photos}", "-o", "{out}.what"], "the output's name must end"),
         ("speed", ["--model", "/nowhere"], _NO_MODEL),
