@@ -211,6 +211,7 @@ class PhaseConfig(Section):
     crop: int = Field(128, ge=32, multiple_of=16)
     batch_size: int = Field(16, ge=1)
     posterior_share: float = Field(0.25, ge=0, le=1)
+    sketch_share: float = Field(0.0, ge=0, le=1)
     critic_crop: int = Field(64, ge=32, multiple_of=16)
     losses: LossConfig = LossConfig()
     penalty: PenaltyConfig = PenaltyConfig()
@@ -222,6 +223,10 @@ class PhaseConfig(Section):
         if self.kind == "merge" and self.crop % 32:
             raise ValueError(
                 f"crop of a phase of kind merge must be a multiple of 32; received {self.crop}"
+            )
+        if self.sketch_share > 0 and self.kind not in ("prediction", "merge"):
+            raise ValueError(
+                f"sketch_share is of phases of kind prediction or merge; received kind {self.kind}"
             )
         return self
 

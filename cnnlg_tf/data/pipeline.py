@@ -15,6 +15,7 @@ from cnnlg_tf.config import DataConfig, MaskConfig
 from cnnlg_tf.data.damage import PrintMaker
 from cnnlg_tf.data.masks import MaskSampler
 from cnnlg_tf.data.photos import PhotoFolder
+from cnnlg_tf.data.sketches import draw_sketch
 from cnnlg_tf.data.source import CachedSource, ImageSource, Pixels
 from cnnlg_tf.data.stamps import Stamps
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _DEPTH = 8  # Batches made ahead.
 _KEPT_ORDERS = 4  # Epochs whose order is remembered: workers stand in neighbouring ones.
-_SAMPLES, _ORDERS = 1, 2  # Keep the generators of samples and of epochs' orders apart.
+_SAMPLES, _ORDERS, _SKETCHES = 1, 2, 3  # Keep the generators apart.
 
 
 class Batch(TypedDict):
@@ -34,6 +35,8 @@ class Batch(TypedDict):
         np.uint8
     ]  # [b, c, c, 1], 1 = missing; beside `damaged` also 2 = does not count
     damaged: NotRequired[npt.NDArray[np.uint8]]  # [b, c, c, 3], a print that shows damage
+    sketch: NotRequired[npt.NDArray[np.uint8]]  # [b, c, c, 3], colours of strokes in the hole
+    sketch_mask: NotRequired[npt.NDArray[np.uint8]]  # [b, c, c, 1], 1 = a stroke
 
 
 class TrainingData:
@@ -51,6 +54,7 @@ class TrainingData:
         seed: any integer.
         source: images to use in place of those `data` names, such as one already opened and cached.
         damage: whether batches show damaged prints (`damaged`), with their own masks, in place of holes.
+        sketch_share: share of the samples with a sketch in their hole, 0 to 1; with 0 batches have no sketches.
 
     Raises:
         DataError: the folder of photos or of stamps does not exist or is empty.
@@ -65,12 +69,14 @@ class TrainingData:
         seed: int,
         source: ImageSource | None = None,
         damage: bool = False,
+        sketch_share: float = 0.0,
     ) -> None:
         self.source = open_source(data) if source is None else source
         self.crop = crop
         self.batch_size = batch_size
         self._config = data
         self._seed = seed % 2**32
+        self._sketch_share = sketch_share
         self._masks = None if damage else MaskSampler(masks)
         self._prints = _open_prints(masks) if damage else None
         self._orders: dict[int, npt.NDArray[np.int64]] = {}
@@ -89,6 +95,9 @@ class TrainingData:
         )
         if self._prints is not None:
             batch["damaged"] = np.empty((size, crop, crop, 3), np.uint8)
+        if self._sketch_share > 0.0:
+            batch["sketch"] = np.zeros((size, crop, crop, 3), np.uint8)
+            batch["sketch_mask"] = np.zeros((size, crop, crop, 1), np.uint8)
         for i in range(size):
             rng = np.random.default_rng([self._seed, step, i, _SAMPLES])
             image = self._crop(self._index(step * size + i), rng)
@@ -100,6 +109,10 @@ class TrainingData:
                 mask, _ = self._masks.draw(crop, crop, rng)
             batch["image"][i] = image
             batch["mask"][i, ..., 0] = mask
+            drawing = np.random.default_rng([self._seed, step, i, _SKETCHES])
+            if drawing.random() < self._sketch_share:
+                sketch, strokes = draw_sketch(batch["image"][i], mask, drawing)
+                batch["sketch"][i], batch["sketch_mask"][i, ..., 0] = sketch, strokes
         return batch
 
     def iterate(self, start_step: int, stop_step: int | None = None) -> "Prefetcher":
@@ -117,6 +130,8 @@ class TrainingData:
         }
         if self._prints is not None:
             signature["damaged"] = signature["image"]
+        if self._sketch_share > 0.0:
+            signature |= {"sketch": signature["image"], "sketch_mask": signature["mask"]}
         return tf.data.Dataset.from_generator(lambda: batches, output_signature=signature).prefetch(
             2
         )

@@ -17,6 +17,14 @@ from cnnlg_tf.models.mask_refiner import MaskRefiner
 from cnnlg_tf.models.merge import Merge
 from cnnlg_tf.models.pixels import known_range
 from cnnlg_tf.models.prior import Context, Prior
+from cnnlg_tf.models.sketch import (
+    Sketch,
+    around_strokes,
+    edges,
+    fill_with_sketch,
+    half_known,
+    make_sketch,
+)
 
 MULTIPLE = 16  # the networks' sizes are multiples of this; other sizes are padded inside
 REACH = 3  # px: a repair so near to known pixels keeps to their range of colours,
@@ -74,6 +82,8 @@ class CNNLG(keras.Model):
         mask: tf.Tensor,
         detail: tf.Tensor | float = 1.0,
         reference: tf.Tensor | None = None,
+        sketch: tf.Tensor | None = None,
+        sketch_mask: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Fill the hole with the expected image.
 
@@ -82,12 +92,15 @@ class CNNLG(keras.Model):
             mask: [b, h, w, 1], 1 = missing; thresholded at 0.5.
             detail: 0 smooth .. 1 as learnt .. 2 crisp.
             reference: [r, h2, w2, 3] in [0, 1], photos that may be copied from, besides the photo itself.
+            sketch: [b, h, w, 3] in [0, 1], colours of strokes in the hole that the repair follows. Where they are grey
+                they say that an edge is there, else what colour too.
+            sketch_mask: [b, h, w, 1], 1 = a stroke; thresholded at 0.5. With `sketch`.
 
         Returns:
             (repaired [b, h, w, 3] in [0, 1], uncertainty [b, h, w, 1]: the standard deviation of the pixel's
             distribution in units of [0, 1], 0 at known pixels).
         """
-        return self._repair(image, mask, None, 0.0, detail, reference)
+        return self._repair(image, mask, None, 0.0, detail, reference, sketch, sketch_mask)
 
     def sample(
         self,
@@ -97,13 +110,17 @@ class CNNLG(keras.Model):
         temperature: tf.Tensor | float = 1.0,
         detail: tf.Tensor | float = 1.0,
         reference: tf.Tensor | None = None,
+        sketch: tf.Tensor | None = None,
+        sketch_mask: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """A repair of a drawn latent map, copied from a drawn half of the photo: int32 [2] `seed` tells which.
 
         `temperature` scales the standard deviation of the latent, and how much of the photo is left out; 0 gives
         `repair`.
         """
-        return self._repair(image, mask, seed, temperature, detail, reference)[0]
+        return self._repair(image, mask, seed, temperature, detail, reference, sketch, sketch_mask)[
+            0
+        ]
 
     def refine(
         self,
@@ -112,17 +129,20 @@ class CNNLG(keras.Model):
         guide: tf.Tensor,
         detail: tf.Tensor | float = 1.0,
         reference: tf.Tensor | None = None,
+        sketch: tf.Tensor | None = None,
+        sketch_mask: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Add to a repair made at a lower resolution, enlarged, what that resolution lacks: [b, h, w, 3] in [0, 1].
 
         Args:
-            image, mask, detail, reference: as for `repair`.
+            image, mask, detail, reference, sketch, sketch_mask: as for `repair`.
             guide: [b, h, w, 3] in [0, 1], the enlarged repair.
         """
         padded, hole = self._prepare(image, mask)
         given = 2.0 * pad_to_multiple(guide, MULTIPLE) - 1.0
-        laid = self.lay(padded, hole, given, detail, _padded_reference(reference))
-        return self._composite(image, mask, _in_range(laid, padded, hole))
+        drawn = _padded_sketch(sketch, sketch_mask, hole)
+        laid = self.lay(padded, hole, given, detail, _padded_reference(reference), sketch=drawn)
+        return self._composite(image, mask, _in_range(laid, padded, hole, drawn))
 
     def find_damage(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Find what needs repair in a photo with visible damage.
@@ -147,15 +167,27 @@ class CNNLG(keras.Model):
         return refined, tf.cast(refined > 0.5, tf.float32)
 
     def context(
-        self, image: tf.Tensor, mask: tf.Tensor, detail: tf.Tensor | float = 1.0
+        self,
+        image: tf.Tensor,
+        mask: tf.Tensor,
+        detail: tf.Tensor | float = 1.0,
+        sketch: Sketch | None = None,
     ) -> Context:
-        """What the decoder sees. `image` in [-1, 1], sizes multiples of 16; `mask` of 0 and 1."""
-        filled = tf.stop_gradient(membrane_fill(image, mask))
+        """What the decoder sees. `image` in [-1, 1], sizes multiples of 16; `mask` of 0 and 1.
+
+        A sketch shapes the fill, its strokes are half known, and the gradients along them are those of the fill.
+        """
+        if sketch is None:
+            filled, seen, unguided = membrane_fill(image, mask), mask, mask
+        else:
+            filled = fill_with_sketch(image, mask, sketch)
+            seen, unguided = half_known(mask, sketch), around_strokes(mask, sketch)
+        filled = tf.stop_gradient(filled)
         smooth = image_gradients(filled)
         if self.gradient_guide is None:
-            return Context(filled, mask, smooth * known_gradients(mask))
-        completed = tf.cast(self.gradient_guide(filled, mask), filled.dtype)
-        return Context(filled, mask, smooth + detail * (completed - smooth))
+            return Context(filled, seen, smooth * known_gradients(unguided))
+        completed = tf.cast(self.gradient_guide(filled, unguided), filled.dtype)
+        return Context(filled, seen, smooth + detail * (completed - smooth))
 
     def guide(self, observed: tf.Tensor, mask: tf.Tensor) -> gaussian.Gaussian | None:
         """The latent guide's distribution of h, in float32; None without a latent guide."""
@@ -174,10 +206,11 @@ class CNNLG(keras.Model):
         reference: tf.Tensor | None = None,
         seed: tf.Tensor | None = None,
         temperature: tf.Tensor | float = 0.0,
+        sketch: Sketch | None = None,
     ) -> tf.Tensor:
         """The guide with real pixels laid where it says: [b, h, w, 3] in [-1, 1], sizes multiples of 16.
 
-        image, guide: in [-1, 1]; reference in [0, 1].
+        image, guide: in [-1, 1]; reference in [0, 1]. Along a sketch's edges the guide stays.
         """
         guide = tf.where(mask > 0.5, tf.clip_by_value(guide, -1.0, 1.0), image)
         if self.merge is None:
@@ -193,6 +226,7 @@ class CNNLG(keras.Model):
                 rounds=self.config.merge.rounds,
                 seed=seed,
                 temperature=temperature,
+                kept=None if sketch is None else edges(sketch),
                 compact=self.lists_positions,
             )
         return self.merge(guide, synthesis, mask, detail=detail)
@@ -205,16 +239,19 @@ class CNNLG(keras.Model):
         temperature: tf.Tensor | float,
         detail: tf.Tensor | float,
         reference: tf.Tensor | None,
+        sketch: tf.Tensor | None,
+        sketch_mask: tf.Tensor | None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         padded, hole = self._prepare(image, mask)
-        context = self.context(padded, hole, detail)
+        drawn = _padded_sketch(sketch, sketch_mask, hole)
+        context = self.context(padded, hole, detail, drawn)
         decoded = self.prior.decoder(context, self.latent(context, seed, temperature))
         mean, std = decoded.moments
         other = _padded_reference(reference)
-        laid = self.lay(padded, hole, mean, detail, other, seed, temperature)
+        laid = self.lay(padded, hole, mean, detail, other, seed, temperature, drawn)
         shape = tf.shape(image)
         spread = tf.clip_by_value(0.5 * std, 0.0, 1.0) * hole
-        painted = _in_range(laid, padded, hole)
+        painted = _in_range(laid, padded, hole, drawn)
         return self._composite(image, mask, painted), spread[:, : shape[1], : shape[2]]
 
     @staticmethod
@@ -287,15 +324,33 @@ class CNNLG(keras.Model):
         return cls(ModelConfig(**config.pop("config")), **config)
 
 
-def _in_range(painted: tf.Tensor, image: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
-    """What lies near known pixels, within their range of colours: no mask, however odd, gives wild colours."""
+def _in_range(
+    painted: tf.Tensor, image: tf.Tensor, hole: tf.Tensor, sketch: Sketch | None = None
+) -> tf.Tensor:
+    """What lies near known pixels, within their range of colours: no mask, however odd, gives wild colours.
+
+    What is drawn may have any, and so may what lies beside it.
+    """
     low, high = known_range(image, hole, REACH)
     leeway = LEEWAY * (high - low) + LEAST_LEEWAY
-    return tf.minimum(tf.maximum(painted, low - leeway), high + leeway)
+    near = tf.minimum(tf.maximum(painted, low - leeway), high + leeway)
+    if sketch is None:
+        return near
+    drawn = tf.nn.max_pool2d(sketch.strokes, 2 * REACH + 1, 1, "SAME")
+    return tf.where(drawn > 0.5, painted, near)
 
 
 def _padded_reference(reference: tf.Tensor | None) -> tf.Tensor | None:
     return None if reference is None else pad_to_multiple(reference, MULTIPLE)
+
+
+def _padded_sketch(
+    colours: tf.Tensor | None, strokes: tf.Tensor | None, hole: tf.Tensor
+) -> Sketch | None:
+    if colours is None or strokes is None:
+        return None
+    drawn = pad_to_multiple(colours, MULTIPLE), pad_to_multiple(strokes, MULTIPLE)
+    return make_sketch(*drawn, hole)
 
 
 def pad_to_multiple(image: tf.Tensor, multiple: int) -> tf.Tensor:

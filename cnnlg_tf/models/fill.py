@@ -13,9 +13,10 @@ PLATE_RATE, PLATE_MOMENTUM = 0.03, 0.75
 NEIGHBOURS = ((0.0, 0.25, 0.0), (0.25, 0.0, 0.25), (0.0, 0.25, 0.0))
 TENT = ((0.0, 0.125, 0.0), (0.125, 0.5, 0.125), (0.0, 0.125, 0.0))
 LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
+LEAK = 0.05  # how much a wall counts beside what is no wall
 
 
-def membrane_fill(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+def membrane_fill(image: tf.Tensor, mask: tf.Tensor, walls: tf.Tensor | None = None) -> tf.Tensor:
     """Spread the known pixels smoothly into the hole; known pixels stay as they are.
 
     A pyramid of normalised averages goes down to 1/16, is spread there to every position, and comes back up with
@@ -26,31 +27,43 @@ def membrane_fill(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     Args:
         image: [batch, height, width, c], any range, height and width multiples of 16.
         mask: [batch, height, width, 1], 1 = missing.
+        walls: [batch, height, width, 1] of 0 and 1, lines across which hardly anything spreads; missing pixels of them
+            get what lies around. Without any the fill is that of None.
 
     Returns:
         [batch, height, width, c]; zero everywhere when nothing is known.
     """
     known = 1.0 - mask
-    sums, weights = [image * known], [known]
+    sums, weights, barriers = [image * known], [known], [walls]
     for _ in range(LEVELS):
         sums.append(_pool(sums[-1]))
         weights.append(_pool(weights[-1]))
+        barriers.append(None if walls is None else tf.nn.max_pool2d(barriers[-1], 2, 2, "VALID"))
     filled = _spread(sums[-1], weights[-1])
-    for total, weight, relaxations, steps in zip(
-        sums[-2::-1], weights[-2::-1], RELAXATIONS, PLATE_STEPS, strict=True
+    for level, relaxations, steps in zip(
+        range(LEVELS - 1, -1, -1), RELAXATIONS, PLATE_STEPS, strict=True
     ):
+        total, weight, wall = sums[level], weights[level], barriers[level]
         have = tf.cast(weight > 0.0, image.dtype)
         hole = 1.0 - have
         fixed = have * tf.math.divide_no_nan(total, weight)
         filled = fixed + hole * upsample(filled, 2)
         one = tf.ones_like(weight)
-        share = hole / _stencil(one, NEIGHBOURS)  # at the border, of the neighbours that exist
+        passing = one
+        if wall is not None:
+            filled = _from_own_side(filled, have, upsample(barriers[level + 1], 2), wall)
+            passing = 1.0 - (1.0 - LEAK) * wall
+        # at the border, of the neighbours that exist
+        share = hole / _stencil(passing, NEIGHBOURS)
         for _ in range(relaxations):
-            filled = fixed + share * _stencil(filled, NEIGHBOURS)
+            seen = filled if wall is None else passing * filled
+            filled = fixed + share * _stencil(seen, NEIGHBOURS)
         if not steps:
             continue
         # Only where all that the biharmonic operator reads exists: it is not what two Laplacians make of a border.
         inside = tf.cast(tf.abs(_biharmonic(one)) < 0.5, image.dtype)
+        if wall is not None:  # a plate would overshoot at edges
+            inside *= 1.0 - tf.nn.max_pool2d(wall, 7, 1, "SAME")
         rate, velocity = PLATE_RATE * hole * inside, tf.zeros_like(filled)
         for _ in range(steps):
             velocity = PLATE_MOMENTUM * velocity - rate * _biharmonic(filled)
@@ -84,6 +97,20 @@ def _stencil(x: tf.Tensor, weights: tuple[tuple[float, ...], ...]) -> tf.Tensor:
     """
     kernel = np.tile(np.asarray(weights, np.float32)[:, :, None, None], [1, 1, x.shape[-1], 1])
     return tf.nn.depthwise_conv2d(x, tf.cast(kernel, x.dtype), [1, 1, 1, 1], "SAME")
+
+
+def _from_own_side(
+    filled: tf.Tensor, have: tf.Tensor, coarse_wall: tf.Tensor, wall: tf.Tensor
+) -> tf.Tensor:
+    """Pixels in a wall's cell of the coarser level, whose colour is one of both sides, begin with their own side's."""
+    settled = tf.maximum(have, 1.0 - coarse_wall) * tf.maximum(have, 1.0 - wall)
+    for _ in range(2):  # none is farther away
+        near = _stencil(settled, NEIGHBOURS)
+        reached = (1.0 - settled) * (1.0 - wall) * tf.cast(near > 0.0, near.dtype)
+        mean = tf.math.divide_no_nan(_stencil(settled * filled, NEIGHBOURS), near)
+        filled = filled + reached * (mean - filled)
+        settled = settled + reached
+    return filled
 
 
 def _biharmonic(x: tf.Tensor) -> tf.Tensor:

@@ -176,6 +176,7 @@ def synthesise(
     rounds: tuple[int, ...] = (2, 2, 2, 1),
     seed: tf.Tensor | None = None,
     temperature: tf.Tensor | float = 0.0,
+    kept: tf.Tensor | None = None,
     compact: bool = True,
 ) -> Synthesis:
     """Lay real pixels into the thick parts of the hole.
@@ -188,9 +189,10 @@ def synthesise(
         passes: searches at each scale, each followed by a vote.
         rounds: of candidates in each search.
         seed: int32 [2], with `temperature`: a share of the sources, half of it, is left out by chance.
+        kept: [b, h, w, 1] of 0 and 1, 1 where the guide stays: along the edges of a sketch.
         compact: False judges every position, needed or not: for runtimes without NonZero.
     """
-    thick = _thick(mask)
+    thick = _thick(mask) if kept is None else _thick(mask) * (1.0 - kept)
     start = _to_integers(tf.where(mask > 0.5, guide, image))
     other = None if reference is None else _to_integers(reference)
     scale: _Scale | None = None

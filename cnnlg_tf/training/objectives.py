@@ -10,6 +10,7 @@ from cnnlg_tf.models import gaussian, likelihood
 from cnnlg_tf.models.cnnlg import CNNLG
 from cnnlg_tf.models.gradient_guide import image_gradients
 from cnnlg_tf.models.prior import Context, Decoded
+from cnnlg_tf.models.sketch import Sketch, halved
 from cnnlg_tf.training import losses
 from cnnlg_tf.training.critics import PatchDiscriminator, VGGFeatures, crop_at_hole
 
@@ -20,13 +21,15 @@ ENLARGED = 1.0 / 3.0  # share of a merge phase's guides that are of half the res
 class Batch(NamedTuple):
     """image, damaged: [b, h, w, 3] in [-1, 1]; mask: [b, h, w, 1], 1 = missing; seed: int32 [2].
 
-    `damaged` shows damage in phases of kind damage, and is the image in the others.
+    `damaged` shows damage in phases of kind damage, and is the image in the others. `sketch`: in the hole of some of
+    the images, for phases with a sketch_share.
     """
 
     image: tf.Tensor
     damaged: tf.Tensor
     mask: tf.Tensor
     seed: tf.Tensor
+    sketch: Sketch | None = None
 
 
 class Critics(NamedTuple):
@@ -100,7 +103,7 @@ def merging(model: CNNLG, batch: Batch, phase: PhaseConfig, critics: Critics) ->
     enlarged = tf.stop_gradient(_enlarged_repair(model, batch))
     share = _uniform(batch.mask[:, :1, :1], batch.seed, 0.0, 1.0)
     guide = tf.where(share < ENLARGED, enlarged, _composite(own, batch.image, batch.mask))
-    merged = model.lay(batch.image, batch.mask, guide)
+    merged = model.lay(batch.image, batch.mask, guide, sketch=batch.sketch)
     for name, term in _error_terms(batch, merged).items():
         terms[name] = 0.5 * (terms[name] + term)
     shown = tf.clip_by_value(merged, -1.0, 1.0)
@@ -126,7 +129,7 @@ def to_size(mask: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
 
 def _own_terms(model: CNNLG, batch: Batch, phase: PhaseConfig) -> tuple[Metrics, tf.Tensor]:
     """The losses of the network's own repair, and that."""
-    context = model.context(batch.image, batch.mask)
+    context = model.context(batch.image, batch.mask, sketch=batch.sketch)
     terms: Metrics = {}
     latent = _training_latent(model, batch, context, phase, terms)
     decoded = model.prior.decoder(context, latent)
@@ -145,7 +148,8 @@ def _enlarged_repair(model: CNNLG, batch: Batch) -> tf.Tensor:
     count = tf.nn.avg_pool2d(known, 2, 2, "VALID")
     low = tf.nn.avg_pool2d(batch.image * known, 2, 2, "VALID") / tf.maximum(count, 0.25)
     missing = tf.cast(count < 0.5, tf.float32)
-    context = model.context(low, missing)
+    sketch = None if batch.sketch is None else halved(batch.sketch, missing)
+    context = model.context(low, missing, sketch=sketch)
     decoded = model.prior.decoder(context, model.latent(context))
     repaired = _composite(likelihood.mean(decoded.pixels), low, missing)
     return tf.image.resize(repaired, batch.image.shape[1:3], "bicubic")
@@ -162,7 +166,7 @@ def _training_latent(
 
     Half of the guide's are its mean, half drawn at a random temperature, so that `sample` works as well.
     """
-    latent = model.guide(context.filled, batch.mask)
+    latent = model.guide(context.filled, context.mask)
     if latent is None:
         return model.latent(context)
     posterior = gaussian.Gaussian(*_float32(model.prior.encoder(batch.image)))

@@ -163,7 +163,14 @@ def _train_phase(
     seed = config.train.seed + stage.offset
     damage = phase.kind == "damage"
     data = TrainingData(
-        config.data, config.masks, phase.crop, phase.batch_size, seed, source, damage
+        config.data,
+        config.masks,
+        phase.crop,
+        phase.batch_size,
+        seed,
+        source,
+        damage,
+        phase.sketch_share,
     )
     prefetcher = data.iterate(stage.start, phase.steps)
     callbacks = make_callbacks(config, stage, run, data, prefetcher, strategy, quiet)

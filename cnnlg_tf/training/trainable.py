@@ -8,6 +8,7 @@ import tensorflow as tf
 from cnnlg_tf.config import ModelConfig, PhaseConfig
 from cnnlg_tf.errors import TrainingError
 from cnnlg_tf.models.cnnlg import CNNLG
+from cnnlg_tf.models.sketch import make_sketch
 from cnnlg_tf.training import losses
 from cnnlg_tf.training.critics import PatchDiscriminator, VGGFeatures
 from cnnlg_tf.training.distribution import in_cluster
@@ -133,7 +134,12 @@ class TrainableCNNLG(CNNLG):
         )
         step = tf.cast(self.optimizer.iterations, tf.int32)
         seed = tf.stack([tf.constant(self.seed, tf.int32), step])
-        return Batch(image, damaged, tf.cast(data["mask"], tf.float32), seed)
+        mask = tf.cast(data["mask"], tf.float32)
+        sketch = None
+        if "sketch" in data:
+            strokes = tf.cast(data["sketch_mask"], tf.float32)
+            sketch = make_sketch(tf.cast(data["sketch"], tf.float32) / 255.0, strokes, mask)
+        return Batch(image, damaged, mask, seed, sketch)
 
     def _average(self, metrics: Metrics) -> Metrics:
         context = tf.distribute.get_replica_context()

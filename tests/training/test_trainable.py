@@ -59,6 +59,7 @@ def test_everything_at_once_trains(
         {
             "steps": 2,
             "critic_crop": 32,
+            "sketch_share": 0.5,
             "losses": losses,
             "penalty": {"kind": "weight_uniformity"},
             "discriminator": {"width": 4},
@@ -102,7 +103,8 @@ def test_a_merge_phase_trains_the_networks_and_the_merge(
     make_config: Any, tiny_model_config: ModelConfig, tmp_path: Path
 ) -> None:
     """Heads start at zero: both learn from pixels here, and the finder does not move."""
-    phase = {"name": "merge", "kind": "merge", "steps": 3, "crop": 64, "batch_size": 2}
+    phase = {"kind": "merge", "steps": 3, "crop": 64, "batch_size": 2, "sketch_share": 0.5}
+    phase["name"] = "merge"
     data = {"kind": "synthetic", "synthetic": {"length": 8, "size": 96}}
     config = make_config(phase, model=tiny_model_config, data=data)
     line = step_once(config, tmp_path / "run")
@@ -120,6 +122,11 @@ def test_a_merge_phase_needs_the_merge_and_a_crop_that_halves(
         make_config({"kind": "merge"}, model=smallest)
     with pytest.raises(ConfigError, match="kind merge must be a multiple of 32; received 48"):
         make_config({"kind": "merge", "crop": 48}, model=smallest)
+
+
+def test_sketches_are_for_phases_that_repair(make_config: Any) -> None:
+    with pytest.raises(ConfigError, match="prediction or merge; received kind generation"):
+        make_config({"kind": "generation", "sketch_share": 0.5})
 
 
 @pytest.mark.parametrize("method", ["exact", "finite_difference"])
