@@ -10,7 +10,7 @@ import os
 import click
 
 from cnnlg_tf import __version__
-from cnnlg_tf.cli import inpainting, measuring, page, production, study, training
+from cnnlg_tf.cli import bulk, inpainting, measuring, page, production, study, training
 from cnnlg_tf.cli.reporting import Group
 from cnnlg_tf.cli.text import printable
 
@@ -44,6 +44,7 @@ def main(context: click.Context) -> None:
 
 
 for _command in (
+    bulk.bulk,
     inpainting.inpaint,
     inpainting.repair,
     inpainting.request,

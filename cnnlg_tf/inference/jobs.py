@@ -128,7 +128,7 @@ def plan_jobs(
             len(found) - len(jobs),
             len(found),
         )
-    return _unharmed(jobs, overwrite)
+    return unharmed(jobs, overwrite)
 
 
 def run_jobs(
@@ -176,50 +176,97 @@ def run_jobs(
     jobs = _undisturbed(jobs, samples=options.get("samples", 0), **extras)
     yield from (Done(job, (), 0.0, job.error) for job in jobs if job.error is not None)
     read_again = lru_cache(maxsize=1)(_read_mask)  # often one serves all photos
-    inpainter: Inpainter | None = None
+    opened = lru_cache(maxsize=1)(open_inpainter)
     for job in (job for job in jobs if job.error is None):
-        start = time.perf_counter()
-        written: tuple[Path, ...] = ()
-        error: CnnlgError | None = None
-        results: list[Repair] = []
-        try:
-            photo = _read_photo(job.photo)
-            hole = None
-            if job.mask is not None:
-                hole = read_again(job.mask) ^ invert_mask
-                check_mask_size(hole, photo.pixels)
-        except Exception as failure:
-            yield Done(job, (), time.perf_counter() - start, _as_error(failure, job.photo))
-            continue
-        inpainter = inpainter or open_inpainter()
-        try:
-            arguments = {"reference": references, "cancelled": cancelled, **options}
-            if job.output == STANDARD:
-                results.append(inpainter.repair(photo, hole, **arguments))
-                _to_standard_output(photo.with_pixels(results[0].photo), form, quality)
-            else:
-                written = tuple(
-                    inpainter.repair_file(
-                        photo,
-                        hole,
-                        job.output,
-                        quality=quality,
-                        on_repair=results.append,
-                        **extras,
-                        **arguments,
-                    )
-                )
-        except ConfigError:  # it would be the same for every photo
-            raise
-        except Exception as failure:
-            error = _as_error(failure, job.photo)
-        damage = results[0].damage if results else None
-        yield Done(job, written, time.perf_counter() - start, error, damage)
-        if isinstance(error, CancelledError):
+        done = run_job(
+            job,
+            opened,
+            read_mask=read_again,
+            invert_mask=invert_mask,
+            form=form,
+            quality=quality,
+            reference=references,
+            cancelled=cancelled,
+            uncertainty=uncertainty,
+            save_mask=save_mask,
+            preview=preview,
+            **options,
+        )
+        yield done
+        if isinstance(done.error, CancelledError):
             return
 
 
-def _as_error(failure: Exception, photo: Path) -> CnnlgError:
+def run_job(
+    job: Job,
+    open_inpainter: Callable[[], Inpainter],
+    *,
+    read_photo: Callable[[Path], Photo] | None = None,
+    read_mask: Callable[[Path], np.ndarray] | None = None,
+    invert_mask: bool = False,
+    form: Format | None = None,
+    quality: int | None = None,
+    uncertainty: bool = False,
+    save_mask: bool = False,
+    preview: bool = False,
+    **options: Any,
+) -> Done:
+    """Repair one photo; whatever is wrong with it or its files is in what comes back.
+
+    Args:
+        open_inpainter: called when the photo and its mask are read and fit.
+        read_photo, read_mask: give what is at a job's path, the mask as bool [height, width]; None: it
+            is a file, or standard input.
+        form, quality, uncertainty, save_mask, preview, options: as in `run_jobs`; but references are
+            what `Inpainter.repair` takes.
+
+    Raises:
+        CnnlgError: the network cannot be opened.
+        ConfigError: an option is out of range, or nothing that the network can do: it would be the same
+            for every photo.
+    """
+    start = time.perf_counter()
+    if job.error is not None:
+        return Done(job, (), 0.0, job.error)
+    try:
+        photo = (read_photo or _read_photo)(job.photo)
+        hole = None
+        if job.mask is not None:
+            hole = (read_mask or _read_mask)(job.mask) ^ invert_mask
+            check_mask_size(hole, photo.pixels)
+    except Exception as failure:
+        return Done(job, (), time.perf_counter() - start, error_of(failure, job.photo))
+    inpainter = open_inpainter()
+    written: tuple[Path, ...] = ()
+    error: CnnlgError | None = None
+    results: list[Repair] = []
+    try:
+        if job.output == STANDARD:
+            results.append(inpainter.repair(photo, hole, **options))
+            _to_standard_output(photo.with_pixels(results[0].photo), form, quality)
+        else:
+            written = tuple(
+                inpainter.repair_file(
+                    photo,
+                    hole,
+                    job.output,
+                    quality=quality,
+                    on_repair=results.append,
+                    uncertainty=uncertainty,
+                    save_mask=save_mask,
+                    preview=preview,
+                    **options,
+                )
+            )
+    except ConfigError:
+        raise
+    except Exception as failure:
+        error = error_of(failure, job.photo)
+    damage = results[0].damage if results else None
+    return Done(job, written, time.perf_counter() - start, error, damage)
+
+
+def error_of(failure: Exception, photo: Path) -> CnnlgError:
     """What ends a photo: of a runtime, a codec or a disk, too; the next photo may be fine."""
     if isinstance(failure, CnnlgError):
         return failure
@@ -296,7 +343,7 @@ def _check_folder(folder: Path) -> None:
         raise ImageError(f"the output's folder {folder} cannot be written: permission denied")
 
 
-def _unharmed(jobs: list[Job], overwrite: bool) -> list[Job]:
+def unharmed(jobs: Sequence[Job], overwrite: bool = False) -> list[Job]:
     """The jobs, with an error for each whose output would replace an input."""
     photos = {_identity(job.photo) for job in jobs}
     masks = {_identity(job.mask) for job in jobs if job.mask is not None}

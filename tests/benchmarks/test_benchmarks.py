@@ -41,6 +41,8 @@ _NO_MODEL = "Received: /nowhere"
     [
         ("before_after", ["--model", "/nowhere", "-o", "{out}.jpg"], _NO_MODEL),
         ("before_after", ["-o", "{out}.what"], "the output's name must end in one of"),
+        ("bulk_plan", ["--ledger", "/nowhere.parquet"], "ledger /nowhere.parquet cannot be read"),
+        ("bulk_speed", ["--photos", "/nowhere", "--mask", "m.png"], "mask m.png does not exist"),
         ("failures", ["--photos", "{photos}", "--model", "/nowhere", "-o", "{out}.jpg"], _NO_MODEL),
         ("failures", ["--photos", "{photos}", "-o", "{out}.what"], "the output's name must end"),
         ("merge", ["--photos", "{photos}", "--model", "/nowhere"], _NO_MODEL),
@@ -111,3 +113,51 @@ def test_objects_shows_hole_peer_and_ours(
     assert hole.mean() > 0.05
     assert (np.abs(sheet[96:, :48][hole] - 128) < 12).mean() > 0.9  # ours stands below
     assert (np.abs(sheet[48:96, :48][hole] - 128) < 12).mean() < 0.9
+
+
+def test_a_simulated_run_adds_up() -> None:
+    """Equal photos and workers: what can be counted by hand; then what each trouble adds."""
+    module = _load("bulk_plan")
+    one = np.array([2.0])
+
+    def fleet(**values: float) -> object:
+        usual = {
+            "workers": 4,
+            "start": 5.0,
+            "lifetime": np.inf,
+            "slow_share": 0.0,
+            "slow_factor": 2.0,
+        }
+        return module.Fleet(**{**usual, **values})
+
+    calm = module.simulate(one, 6400, 64, fleet(), 0)
+    assert calm.ideal == pytest.approx(3200) and calm.seconds == pytest.approx(3205)
+    assert (calm.tail, calm.redone, calm.deaths) == (0.0, 0.0, 0)
+    uneven = module.simulate(one, 6401, 64, fleet(), 0)
+    assert uneven.seconds == pytest.approx(3207) and uneven.ideal == pytest.approx(3200.5)
+    coarse = module.simulate(one, 6400, 3200, fleet(), 0)  # two blocks for four workers
+    assert coarse.seconds == pytest.approx(6405)
+    slow = module.simulate(one, 6400, 64, fleet(slow_share=1.0), 0)
+    assert slow.seconds == pytest.approx(6405)
+    deadly = module.simulate(one, 6400, 64, fleet(lifetime=1000.0), 0)
+    assert deadly.deaths > 3 and 0 < deadly.redone < 64 * deadly.deaths
+    lost = (2.0 * deadly.redone + 5.0 * deadly.deaths) / 4
+    assert deadly.seconds == pytest.approx(3205 + lost, abs=200)  # a block at the end
+    finer = module.simulate(one, 6400, 8, fleet(lifetime=1000.0), 0)
+    assert finer.redone < deadly.redone
+
+
+def test_a_plan_from_a_ledger(tmp_path: Path) -> None:
+    ledger = pytest.importorskip("cnnlg_tf.bulk.ledger", reason="needs pyarrow (extra `bulk`)")
+    rows = [
+        {"id": "a", "status": "ok", "seconds": 3.0},
+        {"id": "b", "status": "error", "seconds": 9.0},
+    ]
+    (tmp_path / "ledger.parquet").write_bytes(ledger.as_parquet(ledger.as_rows(rows)))
+    options = ["--ledger", str(tmp_path / "ledger.parquet"), "--photos", "64000", "--workers", "10"]
+    result = CliRunner().invoke(_load("bulk_plan").main, [*options, "--slow-share", "0"])
+    assert result.exit_code == 0, result.output
+    told = dict(line.split("  ", 1) for line in result.output.splitlines())
+    assert told["a photo"].strip() == "3 s (median 3, longest 3)"
+    assert told["all equal, none dies"].strip() == "5 h 20 min"
+    assert told["photos done again"].strip().startswith("0 ")

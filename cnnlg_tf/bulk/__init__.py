@@ -1,0 +1,1 @@
+"""Millions of photos: a manifest in, repaired files and a ledger out, on Ray Data."""
