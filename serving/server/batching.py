@@ -227,21 +227,43 @@ class BatchedServable(Servable):
         self._servable.close()
 
     def process(self, batch: _Batch) -> None:
-        """Run a batch and give each task its rows; cancelled and late tasks are dropped."""
-        tasks = []
-        for task in batch.tasks:
-            problem = task.call.problem()
-            if problem is None:
-                tasks.append(task)
-            else:
-                task.finish(problem)
+        """Run a batch and give each task its rows; cancelled and late tasks are dropped.
+
+        What one request has wrong fails the run of all: then each runs alone, and the others get their answers.
+        """
+        tasks = self._still_wanted(batch.tasks)
         if not tasks:
             return
-        try:
-            self._run_tasks(tasks, batch.fetches)
-        except Exception as error:  # each of the requests gets it
+        error = self._try(tasks, batch.fetches)
+        if error is None:
+            return
+        if len(tasks) == 1 or error.code != "INVALID_ARGUMENT":
             for task in tasks:
-                task.finish(to_serving_error(error))
+                task.finish(error)
+            return
+        for task in tasks:
+            for one in self._still_wanted([task]):
+                own = self._try([one], batch.fetches)
+                if own is not None:
+                    one.finish(own)
+
+    @staticmethod
+    def _still_wanted(tasks: list[_Task]) -> list[_Task]:
+        wanted = []
+        for task in tasks:
+            problem = task.call.problem()
+            if problem is None:
+                wanted.append(task)
+            else:
+                task.finish(problem)
+        return wanted
+
+    def _try(self, tasks: list[_Task], fetches: tuple[str, ...]) -> ServingError | None:
+        try:
+            self._run_tasks(tasks, fetches)
+        except Exception as error:
+            return to_serving_error(error)
+        return None
 
     def _run_tasks(self, tasks: list[_Task], fetches: tuple[str, ...]) -> None:
         started = time.monotonic()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from google.protobuf import text_format
 
 from cnnlg_tf.errors import ServingError
@@ -18,9 +19,11 @@ from cnnlg_tf.serving.server.limits import Call
 from cnnlg_tf.serving.server.metrics import ServerMetrics
 from cnnlg_tf.serving.server.servable import Servable
 
+BAD = -1.0
+
 
 class Recorder(Servable):
-    """y = 2 x; keeps the shapes it ran, and waits for `gate` in each run."""
+    """y = 2 x, and BAD is refused; keeps the shapes it ran, and waits for `gate` in each run."""
 
     def __init__(self) -> None:
         self.signatures: dict[str, Any] = {}
@@ -41,6 +44,8 @@ class Recorder(Servable):
         self.gate.wait(20)
         if isinstance(self.answer, Exception):
             raise self.answer
+        if (feeds["x"] == BAD).any():
+            raise tf.errors.InvalidArgumentError(None, None, "values must be positive")
         return [2 * feeds["x"] if self.answer is None else self.answer for _ in fetches]
 
     def close(self) -> None:
@@ -217,6 +222,20 @@ def test_what_the_model_does_wrong_reaches_each_request(
     with pytest.raises(ServingError) as caught:
         batched().run(rows(2), ["y"], Call())
     assert (str(caught.value), caught.value.code) == (message, code)
+
+
+def test_one_bad_request_fails_alone(
+    model: Recorder, batched: Any, pool: ThreadPoolExecutor
+) -> None:
+    servable = batched(max_batch_size=3, batch_timeout_micros=10_000_000)
+    values = (1.0, BAD, 3.0)
+    good, bad, last = (pool.submit(servable.run, rows(1, v), ["y"], Call()) for v in values)
+    np.testing.assert_array_equal(good.result(20), [np.full((1, 3), 2.0)])
+    np.testing.assert_array_equal(last.result(20), [np.full((1, 3), 6.0)])
+    with pytest.raises(ServingError, match="values must be positive") as caught:
+        bad.result(20)
+    assert caught.value.code == "INVALID_ARGUMENT"
+    assert sorted(model.shapes) == [(1, 3), (1, 3), (1, 3), (3, 3)]
 
 
 def test_closing_closes_the_model(model: Recorder, batched: Any) -> None:
