@@ -8,7 +8,7 @@ from cnnlg_tf.inference.network import Conditions, Filled
 class MeanFill:
     """Fills a hole with the mean of what is known, and tells which windows it saw.
 
-    A reference lends its mean, a seed gives noise, damage is what is white; a guide comes back with
+    A reference lends its mean, a sketch shows, a seed gives noise, damage is what is white; a guide comes back with
     every second pixel brighter. Images must be what the contract says: finite, in [0, 1].
     """
 
@@ -16,7 +16,7 @@ class MeanFill:
         self.seen: list[tuple[int, int]] = []
         self.refined: list[tuple[int, int]] = []
         self.conditions: list[Conditions] = []
-        everything = frozenset({"detail", "reference", "sample", "guide", "find_damage"})
+        everything = frozenset({"detail", "reference", "sample", "sketch", "guide", "find_damage"})
         self.can = everything if can is None else can
         self.widest = widest
 
@@ -46,7 +46,12 @@ class MeanFill:
         for reference in conditions.reference:
             mean = reference.mean(axis=(0, 1))
         mean = mean * np.float32(min(conditions.detail, 1.0))
-        return Filled(np.where(hole[..., None], mean, image).astype(np.float32), spread)
+        filled = np.where(hole[..., None], mean, image).astype(np.float32)
+        if conditions.sketch is not None:
+            colours, drawn = conditions.sketch
+            assert colours.shape == image.shape and drawn.shape == hole.shape and drawn.any()
+            filled = np.where((drawn & hole)[..., None], colours, filled)
+        return Filled(filled, spread)
 
     def _refine(self, image: np.ndarray, hole: np.ndarray, guide: np.ndarray) -> Filled:
         _check(guide, self.widest)

@@ -10,7 +10,7 @@ import os
 import click
 
 from cnnlg_tf import __version__
-from cnnlg_tf.cli import bulk, inpainting, measuring, page, production, study, training
+from cnnlg_tf.cli import bulk, inpainting, measuring, page, painting, production, study, training
 from cnnlg_tf.cli.reporting import Group
 from cnnlg_tf.cli.text import printable
 
@@ -51,6 +51,7 @@ for _command in (
     measuring.evaluate,
     measuring.experiment,
     page.ui,
+    painting.paint,
     production.deploy,
     production.export,
     production.serve,

@@ -26,44 +26,26 @@ class CnnlgNetwork:
 
     def __init__(self, model: "CNNLG") -> None:
         self.model = model
-        abilities = {"detail", "reference", "sample"}
+        abilities = {"detail", "reference", "sample", "sketch"}
         if model.merge is not None:
             abilities.add("guide")
         if model.damage_finder is not None:
             abilities.add("find_damage")
         self.can = frozenset(abilities)
         image = tf.TensorSpec([1, None, None, 3], tf.float32)
-        mask = tf.TensorSpec([1, None, None, 1], tf.float32)
-        number = tf.TensorSpec([], tf.float32)
-        seed = tf.TensorSpec([2], tf.int32)
-        window = [image, mask, number]
-        # seeded or not, with a reference or without
-        self._graphs = {
-            (False, False): tf.function(
-                lambda i, m, d: model.repair(i, m, detail=d), input_signature=window
-            ),
-            (False, True): tf.function(
-                lambda i, m, d, r: model.repair(i, m, detail=d, reference=r),
-                input_signature=[*window, image],
-            ),
-            (True, False): tf.function(
-                lambda i, m, d, s, t: model.sample(i, m, s, t, detail=d),
-                input_signature=[*window, seed, number],
-            ),
-            (True, True): tf.function(
-                lambda i, m, d, s, t, r: model.sample(i, m, s, t, detail=d, reference=r),
-                input_signature=[*window, seed, number, image],
-            ),
+        self._inputs = {
+            "image": image,
+            "mask": tf.TensorSpec([1, None, None, 1], tf.float32),
+            "detail": tf.TensorSpec([], tf.float32),
+            "guide": image,
+            "seed": tf.TensorSpec([2], tf.int32),
+            "temperature": tf.TensorSpec([], tf.float32),
+            "reference": image,
+            "sketch": image,
+            "sketch_mask": tf.TensorSpec([1, None, None, 1], tf.float32),
         }
-        self._refine = {
-            False: tf.function(
-                lambda i, m, d, g: model.refine(i, m, g, detail=d), input_signature=[*window, image]
-            ),
-            True: tf.function(
-                lambda i, m, d, g, r: model.refine(i, m, g, detail=d, reference=r),
-                input_signature=[*window, image, image],
-            ),
-        }
+        # by method and by which of the inputs are given
+        self._graphs: dict[tuple[str, ...], Any] = {}
         self._find = tf.function(model.find_damage, input_signature=[image])
 
     def __str__(self) -> str:
@@ -76,26 +58,39 @@ class CnnlgNetwork:
         conditions: Conditions,
         guide: np.ndarray | None = None,
     ) -> Filled:
-        seeded = "sample" in conditions.abilities and guide is None
-        inputs: list[Any] = [
-            image[np.newaxis],
-            hole[np.newaxis, ..., np.newaxis].astype(np.float32),
-            np.float32(conditions.detail),
-        ]
+        method = "refine" if guide is not None else "repair"
+        inputs: dict[str, Any] = {
+            "image": image[np.newaxis],
+            "mask": hole[np.newaxis, ..., np.newaxis].astype(np.float32),
+            "detail": np.float32(conditions.detail),
+        }
         if guide is not None:
-            inputs.append(guide[np.newaxis])
-        if seeded:
-            inputs += [seed_pair(conditions.seed or 0), np.float32(conditions.temperature)]
+            inputs["guide"] = guide[np.newaxis]
+        elif "sample" in conditions.abilities:
+            method = "sample"
+            inputs["seed"] = seed_pair(conditions.seed or 0)
+            inputs["temperature"] = np.float32(conditions.temperature)
         if conditions.reference:
-            inputs.append(_side_by_side(conditions.reference)[np.newaxis])
-        if guide is not None:
-            refined = self._refine[bool(conditions.reference)](*inputs)
-            return Filled(refined[0].numpy(), np.zeros(hole.shape, np.float32))
-        found = self._graphs[seeded, bool(conditions.reference)](*inputs)
-        if seeded:
+            inputs["reference"] = _side_by_side(conditions.reference)[np.newaxis]
+        if conditions.sketch is not None:
+            colours, drawn = conditions.sketch
+            inputs["sketch"] = colours[np.newaxis]
+            inputs["sketch_mask"] = drawn[np.newaxis, ..., np.newaxis].astype(np.float32)
+        found = self._graph(method, tuple(inputs))(*inputs.values())
+        if method != "repair":
             return Filled(found[0].numpy(), np.zeros(hole.shape, np.float32))
         repaired, uncertainty = found
         return Filled(repaired[0].numpy(), uncertainty[0, ..., 0].numpy())
+
+    def _graph(self, method: str, names: tuple[str, ...]) -> Any:
+        """A method of the model with inputs of these names, in their order."""
+        if (method, *names) not in self._graphs:
+            function = getattr(self.model, method)
+            self._graphs[method, *names] = tf.function(
+                lambda *values: function(**dict(zip(names, values, strict=True))),
+                input_signature=[self._inputs[name] for name in names],
+            )
+        return self._graphs[method, *names]
 
     def find_damage(self, image: np.ndarray) -> np.ndarray:
         probability: np.ndarray = self._find(image[np.newaxis])[0][0, ..., 0].numpy()

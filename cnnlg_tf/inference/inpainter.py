@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,15 @@ import numpy as np
 
 from cnnlg_tf.errors import ConfigError, ImageError
 from cnnlg_tf.inference import damage as damage_on_photos
+from cnnlg_tf.inference.canvas import Extension, extended
 from cnnlg_tf.inference.damage import Damage, overlay
 from cnnlg_tf.inference.holes import blend_rim, grown, rim_weights
 from cnnlg_tf.inference.network import SMALLEST_SIDE, Conditions, Network, check_ability
+from cnnlg_tf.inference.new_picture import new_picture
 from cnnlg_tf.inference.painting import Cancelled, Progress, paint
+from cnnlg_tf.inference.placing import with_references
+from cnnlg_tf.inference.sketch import as_sketch
+from cnnlg_tf.inference.windows import Box
 from cnnlg_tf.open import open_network
 from cnnlg_tf.photos import (
     Photo,
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 
 GROWTH = 1  # pixels around damage that are repaired with it, unless said otherwise: it ends softly
 LONGEST_NAME = 255  # bytes
+LARGEST_NEW = 4096  # pixels, of a picture's side
 
 logger = logging.getLogger("cnnlg_tf")
 
@@ -79,12 +85,14 @@ class Inpainter:
         *,
         detail: float = 1.0,
         reference: Any = None,
+        sketch: Any = None,
         samples: int = 0,
         seed: int = 0,
         temperature: float = 1.0,
         sensitivity: float = 0.5,
         grow: int | None = None,
         feather: int = 0,
+        stages: Sequence[Box] = (),
         progress: Progress | None = None,
         cancelled: Cancelled | None = None,
     ) -> Repair:
@@ -99,7 +107,10 @@ class Inpainter:
                 hole the photo comes back as it is; where all is missing, the photo is painted from
                 the prior alone.
             detail: 0 smooth .. 1 as learnt .. 2 crisp.
-            reference: another photo, or a list of them, of any size, whose textures may be copied.
+            reference: another photo, or a list of them, of any size. Where one shows the same scene, what it shows of
+                the hole is put in its place; else its textures may be copied.
+            sketch: strokes on a transparent layer, as large as the photo, which the repair follows inside the hole:
+                what `as_photo` takes, with an alpha. Grey ones say where an edge is, others what colour too.
             samples: how many different repairs are drawn besides the expected one.
             seed: of the samples; the same seed gives the same samples.
             temperature: of the samples: 0 all as expected .. 1 as far apart as the model has learnt.
@@ -109,6 +120,8 @@ class Inpainter:
             feather: pixels around the grown hole over which the repair fades into the photo: at a
                 distance of d pixels it counts 1 - d / (feather + 1). Known pixels that far change;
                 with 0 none does.
+            stages: parts of the photo, each within the next, that are filled one after the other as if nothing lay
+                around them; what is in none is not filled. None: all at once.
             progress: called with the share of the work that is done, 0 to 1.
             cancelled: called before each step; True stops the work.
 
@@ -128,8 +141,9 @@ class Inpainter:
             check_mask_size(hole, pixels)
             hole = grown(hole, grow or 0)
         _check_range(pixels, "photo", hole)
-        references = reference if isinstance(reference, list | tuple) else [reference]
-        expected = Conditions(detail, tuple(_as_reference(r) for r in references if r is not None))
+        references = _as_references(reference)
+        strokes = None if sketch is None else as_sketch(sketch, *pixels.shape[:2])
+        expected = Conditions(detail, references, sketch=strokes)
         drawn = [
             replace(expected, seed=_seed_of_sample(seed, number), temperature=temperature)
             for number in range(samples)
@@ -147,23 +161,98 @@ class Inpainter:
             logger.warning("%s: the photo comes back unchanged", what)
         weights = rim_weights(hole, feather) if feather else None
         changed = hole if weights is None else weights > 0.0
+        hidden = None if source.known is None else ~source.known
+        if strokes is not None and not (strokes.drawn & changed).any():
+            logger.warning(
+                "the sketch has no stroke where the photo is painted: nothing follows it"
+            )
+        start, left = with_references(pixels, changed, hidden, references)
+        boxes = [box.slices for box in stages] or [(slice(None), slice(None))]
         painted = []
         for number, step in enumerate(steps):
-            filled, uncertainty = paint(
-                pixels,
-                changed,
-                self.network,
-                step,
-                hidden=None if source.known is None else ~source.known,
-                progress=_part(progress, number, len(steps)),
-                cancelled=cancelled,
-            )
+            filled, uncertainty = start.copy(), np.zeros(changed.shape, np.float32)
+            for turn, box in enumerate(boxes):
+                to_do = left[box].copy()
+                if turn:
+                    before = np.zeros_like(left)
+                    before[boxes[turn - 1]] = True
+                    to_do &= ~before[box]
+                filled[box], spread = paint(
+                    filled[box],
+                    to_do,
+                    self.network,
+                    step.within(box),
+                    hidden=None if hidden is None else hidden[box],
+                    progress=_part(progress, number * len(boxes) + turn, len(steps) * len(boxes)),
+                    cancelled=cancelled,
+                )
+                uncertainty[box] += spread
             if weights is not None:
                 blend_rim(pixels, filled, weights)
                 uncertainty *= weights
             painted.append((filled, uncertainty))
         (repaired, uncertainty), *others = painted
         return Repair(repaired, changed, uncertainty, tuple(sample for sample, _ in others), found)
+
+    def extend(self, photo: Any, extension: Extension | str, **options: Any) -> Repair:
+        """Paint on beyond a photo's borders; the photo itself stays as it is.
+
+        The canvas grows in rings of a third of its height and width at most, as thick as training has seen.
+
+        Args:
+            photo: as `repair` takes it.
+            extension: what it grows by, such as "left=20%,top=300", or "16:9" for an aspect.
+            options: further ones of `repair`; a sketch is as large as the canvas.
+
+        Returns:
+            A repair of the whole canvas; `mask` is what is new.
+
+        Raises:
+            ConfigError: the extension cannot be read, is 0, or more than `canvas.MOST` times the photo.
+        """
+        canvas, missing, stages = extended(as_photo(photo), extension)
+        return self.repair(canvas, missing, stages=stages, **options)
+
+    def extend_file(
+        self, photo: Any, extension: Extension | str, output: str | Path, **options: Any
+    ) -> list[Path]:
+        """The same into a file, with the photo's alpha, profile and EXIF; options are those of `repair_file`."""
+        canvas, missing, stages = extended(as_photo(photo), extension)
+        return self.repair_file(canvas, missing, output, stages=stages, **options)
+
+    def new(
+        self,
+        height: int,
+        width: int,
+        *,
+        reference: Any = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+        detail: float = 1.0,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
+        """Draw a picture from nothing, in the manner of references: uint8 [height, width, 3].
+
+        Args:
+            height, width: pixels, from 16 to `LARGEST_NEW`.
+            reference: a photo, or a list of them, whose colours and textures it takes; None: the prior alone.
+            seed: another picture for every number.
+            temperature, detail: as in `repair`.
+
+        Raises:
+            ImageError: a reference has another shape, type or range. ConfigError: an option is out of range, or nothing
+            that this network can do.
+        """
+        if not SMALLEST_SIDE <= min(height, width) <= max(height, width) <= LARGEST_NEW:
+            raise ConfigError(
+                f"a new picture must have sides from {SMALLEST_SIDE} to {LARGEST_NEW} pixels. "
+                f"Received: {width}x{height}"
+            )
+        references = _as_references(reference)
+        conditions = Conditions(detail, references, _seed_of_sample(seed, 0), temperature)
+        check_ability(self.network, conditions.abilities)
+        picture = new_picture(height, width, self.network, conditions, progress)
+        return from_unit(picture, np.uint8)
 
     def find_damage(self, photo: Any, *, sensitivity: float = 0.5) -> Damage:
         """Find what needs repair; nothing under alpha 0 does.
@@ -294,11 +383,16 @@ def _part(progress: Progress | None, number: int, count: int) -> Progress | None
     return lambda share: progress((number + share) / count)
 
 
-def _as_reference(photo: Any) -> np.ndarray:
-    pixels = as_photo(photo, "reference").pixels
-    _check_size(pixels, "reference")
-    _check_range(pixels, "reference", None)
-    return to_unit(pixels)
+def _as_references(given: Any) -> tuple[np.ndarray, ...]:
+    """Each of one or several photos as float32 [h, w, 3] in [0, 1]."""
+    references = []
+    for photo in given if isinstance(given, list | tuple) else [given]:
+        if photo is not None:
+            pixels = as_photo(photo, "reference").pixels
+            _check_size(pixels, "reference")
+            _check_range(pixels, "reference", None)
+            references.append(to_unit(pixels))
+    return tuple(references)
 
 
 def _own_numbers(given: Any, photo: Photo) -> np.ndarray:

@@ -4,12 +4,13 @@ Its adapters stand where what they adapt does: `cnnlg_network` beside this file,
 `serving/client/network`. `cnnlg_tf.open_network` picks one. Nothing here needs TensorFlow.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from cnnlg_tf.errors import ConfigError, ImageError
+from cnnlg_tf.inference.sketch import Strokes
 
 SMALLEST_SIDE = 16  # pixels; no network is given less
 WIDEST_SIDE = 512  # pixels; nor more: attention takes memory with the square of a window's area
@@ -18,6 +19,7 @@ ABILITIES = {
     "detail": "another detail than 1",
     "reference": "a reference photo",
     "sample": "samples",
+    "sketch": "a sketch",
     "guide": "a repair of lower resolution to go by",
     "find_damage": "finding damage (blind repair)",
 }
@@ -35,6 +37,7 @@ class Conditions:
         seed: of one of the possible repairs, from 0 to 2**64 - 1; None: the expected one.
         temperature: how far a seeded repair may be from the expected one: 0 is the expected one, 1
             as far as the model has learnt.
+        sketch: strokes that the repair follows, as large as what is filled.
 
     Raises:
         ConfigError: detail, seed or temperature is out of range.
@@ -45,6 +48,7 @@ class Conditions:
     reference: tuple[np.ndarray, ...] = ()
     seed: int | None = None
     temperature: float = 0.0
+    sketch: Strokes | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.detail <= 2.0:
@@ -63,8 +67,22 @@ class Conditions:
             "detail": self.detail != 1.0,
             "reference": bool(self.reference),
             "sample": self.seed is not None and self.temperature > 0.0,
+            "sketch": self.sketch is not None,
         }
         return frozenset(name for name, needed in needs.items() if needed)
+
+    def within(self, slices: tuple[slice, slice]) -> "Conditions":
+        """The same for a window: without a sketch where nothing is drawn in it."""
+        if self.sketch is None:
+            return self
+        sketch = self.sketch.within(slices)
+        return replace(self, sketch=sketch if sketch.drawn.any() else None)
+
+    def padded(self, rows: int, columns: int) -> "Conditions":
+        """The same for a window with so many further rows and columns."""
+        return (
+            self if self.sketch is None else replace(self, sketch=self.sketch.padded(rows, columns))
+        )
 
 
 class Filled(NamedTuple):

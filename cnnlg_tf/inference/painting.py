@@ -79,12 +79,13 @@ def paint(
             around, inner = unknown[box.slices], core.within(box)
             image = to_unit(painted[box.slices])
             image[around] = 0.0  # what a hole holds may be NaN
+            given = conditions.within(box.slices)
             if scale == 1:
-                filled = network.fill(image, around, conditions)
+                filled = network.fill(image, around, given)
             else:
                 inside = np.zeros_like(around)
                 inside[inner.slices] = wanted
-                filled = _paint_thick(image, around, inside, scale, network, conditions)
+                filled = _paint_thick(image, around, inside, scale, network, given)
             values = filled.image[inner.slices][wanted]
             painted[core.slices][wanted] = from_unit(values, photo.dtype)
             uncertainty[core.slices][wanted] = filled.uncertainty[inner.slices][wanted]
@@ -129,17 +130,21 @@ def _paint_thick(
     padding = ((0, -height % scale), (0, -width % scale))
     image = np.pad(image, (*padding, (0, 0)), mode="edge")
     missing, wanted = np.pad(missing, padding, mode="edge"), np.pad(wanted, padding)
-    filled, uncertainty = network.fill(*_shrunk(image, missing, scale), conditions)
+    conditions = conditions.padded(-height % scale, -width % scale)
+    filled, uncertainty = network.fill(
+        *_shrunk(image, missing, scale), shrunk_conditions(conditions, scale)
+    )
     while scale > 1:
         scale //= 2
-        filled, uncertainty = _enlarged(filled), _enlarged(uncertainty)
+        filled, uncertainty = enlarged(filled), enlarged(uncertainty)
         if "guide" in network.can:
             low, hole = _shrunk(image, missing, scale)
-            _refine(low, hole, any_pool(wanted, scale), filled, network, conditions)
+            given = shrunk_conditions(conditions, scale)
+            refine(low, hole, any_pool(wanted, scale), filled, network, given)
     return Filled(filled[:height, :width], uncertainty[:height, :width])
 
 
-def _refine(
+def refine(
     image: np.ndarray,
     missing: np.ndarray,
     wanted: np.ndarray,
@@ -161,12 +166,12 @@ def _refine(
         if not target.any():
             continue
         shown = np.where(missing[box][..., np.newaxis], 0.0, image[box])
-        given = conditions
+        given = conditions.within(box)
         if missing[box].mean() > 0.5 and "reference" in network.can:
             known = _known_square(missing, window.core)
             if known is not None:
                 extra = np.ascontiguousarray(image[known.slices])
-                given = replace(conditions, reference=(*conditions.reference, extra))
+                given = replace(given, reference=(*given.reference, extra))
         better = network.fill(shown, missing[box], given, guide=filled[box]).image
         inner = window.core.within(window.box).slices
         filled[core][target] = better[inner][target]
@@ -187,6 +192,20 @@ def _known_square(missing: np.ndarray, near: Box) -> Box | None:
     return Box(y - radius, x - radius, y + radius, x + radius)
 
 
+def shrunk_conditions(conditions: Conditions, factor: int) -> Conditions:
+    """The same at 1 / factor of the resolution: references and the sketch are shrunk as the photo is."""
+    if factor == 1 or not (conditions.reference or conditions.sketch):
+        return conditions
+    small = [_smaller(photo, factor) for photo in conditions.reference]
+    sketch = None if conditions.sketch is None else conditions.sketch.shrunk(factor)
+    return replace(conditions, reference=tuple(small), sketch=sketch)
+
+
+def _smaller(photo: np.ndarray, factor: int) -> np.ndarray:
+    height, width = (max(SMALLEST_SIDE, round(side / factor)) for side in photo.shape[:2])
+    return np.asarray(cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA))
+
+
 def _shrunk(image: np.ndarray, missing: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
     """Means of the known pixels of each cell, and the cells that are missing for the most part.
 
@@ -205,7 +224,7 @@ def _shrunk(image: np.ndarray, missing: np.ndarray, factor: int) -> tuple[np.nda
     return np.clip(low, 0.0, 1.0), ~(mostly | ((share > 0.0) & ~beside))
 
 
-def _enlarged(low: np.ndarray) -> np.ndarray:
+def enlarged(low: np.ndarray) -> np.ndarray:
     """Twice as high and wide, smooth, in [0, 1]."""
     size = (2 * low.shape[1], 2 * low.shape[0])
     large = cv2.resize(low, size, interpolation=cv2.INTER_CUBIC)

@@ -4,6 +4,7 @@ import math
 import re
 import struct
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from PIL import Image
@@ -87,6 +88,21 @@ def neutral_xmp(packet: bytes | None) -> bytes | None:
         if 0 <= start < end:
             packet = packet[:start] + packet[end + len(name) + 3 :]
     return packet
+
+
+def resized(metadata: Metadata, height: int, width: int) -> Metadata:
+    """The same metadata for pixels of another size: what EXIF and XMP say of it is that."""
+    block, packet = metadata.exif, metadata.xmp
+    if packet:
+        names = (
+            (rb"PixelXDimension|tiff:ImageWidth", width),
+            (rb"PixelYDimension|tiff:ImageLength", height),
+        )
+        for name, size in names:
+            packet = re.sub(
+                rb"((?:" + name + rb")\s*(?:=\s*[\"']|>\s*))\d+", rb"\g<1>%d" % size, packet
+            )
+    return replace(metadata, exif=block and exif.sized(block, height, width), xmp=packet)
 
 
 def neutral_photoshop(resources: bytes | None) -> bytes | None:

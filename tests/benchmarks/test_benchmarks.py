@@ -48,6 +48,8 @@ _NO_MODEL = "Received: /nowhere"
         ("merge", ["--photos", "{photos}", "--model", "/nowhere"], _NO_MODEL),
         ("objects", ["--photos", "{empty}", "-o", "{out}.jpg"], "holds no photo"),
         ("objects", ["--photos", "{photos}", "-o", "{out}.what"], "the output's name must end"),
+        ("painting", ["--photos", "{photos}", "--model", "/nowhere"], _NO_MODEL),
+        ("painting_pictures", ["--model", "/nowhere", "-o", "{out}"], _NO_MODEL),
         ("speed", ["--model", "/nowhere"], _NO_MODEL),
         ("tradeoff", ["--photos", "{photos}", "--model", "/nowhere", "-o", "{out}"], _NO_MODEL),
         ("training", ["--set", "data.root=x"], "vgg_weights is needed"),

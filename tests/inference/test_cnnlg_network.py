@@ -8,6 +8,7 @@ import pytest
 from cnnlg_tf.inference.cnnlg_network import CnnlgNetwork
 from cnnlg_tf.inference.inpainter import Inpainter
 from cnnlg_tf.inference.network import Conditions, seed_pair
+from cnnlg_tf.inference.sketch import Strokes
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,7 @@ def test_every_condition_reaches_the_model(
         filled(seed=2, temperature=1.0),
         filled(seed=1, temperature=0.5),
         filled(seed=1, temperature=1.0, reference=(other,)),
+        filled(sketch=Strokes(image, hole)),
     ]
     for i, picture in enumerate(pictures):
         assert np.array_equal(picture[~hole], image[~hole])
@@ -67,7 +69,7 @@ def test_every_condition_reaches_the_model(
 
 
 def test_abilities(network: CnnlgNetwork, tiny_model_config: Any) -> None:
-    assert network.can == {"detail", "reference", "sample", "guide", "find_damage"}
+    assert network.can == {"detail", "reference", "sample", "sketch", "guide", "find_damage"}
     assert str(network) == "CNNLG in TensorFlow"
 
 

@@ -118,7 +118,7 @@ def test_references_reach_the_network(mean_fill: Any) -> None:
     reference = np.full((40, 1200, 3), 51, np.uint8)
     result = Inpainter(mean_fill).repair(photo, mask, reference=reference, samples=1)
     assert np.all(result.photo[mask > 0] == 51)
-    Inpainter(mean_fill).repair(photo, mask, reference=[reference, photo])
+    Inpainter(mean_fill).repair(photo, mask, reference=[reference, photo[::-1]])
     assert [len(seen.reference) for seen in mean_fill.conditions] == [1, 1, 2]
 
 
