@@ -24,6 +24,8 @@ from cnnlg_tf.models.sketch import (
     fill_with_sketch,
     half_known,
     make_sketch,
+    redrawn,
+    without_halos,
 )
 
 MULTIPLE = 16  # the networks' sizes are multiples of this; other sizes are padded inside
@@ -141,6 +143,8 @@ class CNNLG(keras.Model):
         padded, hole = self._prepare(image, mask)
         given = 2.0 * pad_to_multiple(guide, MULTIPLE) - 1.0
         drawn = _padded_sketch(sketch, sketch_mask, hole)
+        if drawn is not None:
+            given = redrawn(given, hole, drawn)
         laid = self.lay(padded, hole, given, detail, _padded_reference(reference), sketch=drawn)
         return self._composite(image, mask, _in_range(laid, padded, hole, drawn))
 
@@ -247,6 +251,8 @@ class CNNLG(keras.Model):
         context = self.context(padded, hole, detail, drawn)
         decoded = self.prior.decoder(context, self.latent(context, seed, temperature))
         mean, std = decoded.moments
+        if drawn is not None:
+            mean = without_halos(mean, context.filled, drawn)
         other = _padded_reference(reference)
         laid = self.lay(padded, hole, mean, detail, other, seed, temperature, drawn)
         shape = tf.shape(image)

@@ -5,12 +5,16 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from cnnlg_tf.models.fill import membrane_fill
+from cnnlg_tf.models.pixels import known_range
 
 PLAIN = (
     4.5 / 127.5
 )  # in units of [-1, 1]; strokes whose channels differ by less are grey: lines without a colour
 FAINT = 0.2  # in units of [-1, 1]; the contrast that a grey line gets where both of its sides look alike
 HALF_KNOWN = 0.5  # what the decoder sees as the mask under a stroke: neither known nor free
+
+BESIDE = 4  # px beside a stroke in which a repair keeps to the colours of the fill,
+LEEWAY = 0.1  # or leaves them by this, in [-1, 1]
 
 
 class Sketch(NamedTuple):
@@ -67,6 +71,19 @@ def edges(sketch: Sketch) -> tf.Tensor:
     wide = tf.nn.max_pool2d(sketch.strokes, 5, 1, "SAME")
     inner = 1.0 - tf.nn.max_pool2d(1.0 - sketch.strokes, 5, 1, "SAME")
     return wide * (1.0 - inner)
+
+
+def without_halos(painted: tf.Tensor, filled: tf.Tensor, sketch: Sketch) -> tf.Tensor:
+    """A repair that overshoots beside no stroke: there it keeps to the range of the fill's colours around."""
+    low, high = known_range(filled, tf.zeros_like(sketch.strokes), BESIDE)
+    within = tf.minimum(tf.maximum(painted, low - LEEWAY), high + LEEWAY)
+    beside = tf.nn.max_pool2d(sketch.strokes, 2 * BESIDE + 1, 1, "SAME")
+    return painted + beside * (within - painted)
+
+
+def redrawn(enlarged: tf.Tensor, hole: tf.Tensor, sketch: Sketch) -> tf.Tensor:
+    """An enlarged repair with the sketch's edges as sharp as drawn: what lies beside them meets there anew."""
+    return fill_with_sketch(enlarged, hole * edges(sketch), sketch)
 
 
 def halved(sketch: Sketch, hole: tf.Tensor) -> Sketch:
