@@ -1,5 +1,7 @@
-"""What exports are tried on: photos or drawn pictures, with holes."""
+"""What exports are tried on: photos or drawn pictures with holes, as arguments of each signature."""
 
+import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,23 +11,26 @@ from PIL import Image
 
 import cnnlg_tf
 from cnnlg_tf.errors import ExportError
+from cnnlg_tf.export.signatures import SIGNATURES, Functions
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
 SHAPES = ((1, 192, 256), (2, 130, 170))
 """(batch, height, width) of the cases of the report; the second is no multiple of 16."""
+DRAWN_SHAPES = ((1, 64, 80), (2, 112, 72))
+"""The same of the drawn pictures that end every export."""
 PHOTOS = 8
 EXAMPLES = Path(cnnlg_tf.__file__).parent / "examples"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A batch of photos with holes, and the Keras model's repair of it."""
+    """A signature's arguments, and what the Keras model makes of them."""
 
-    image: np.ndarray
-    mask: np.ndarray
-    expected: tuple[np.ndarray, np.ndarray]
+    signature: str
+    inputs: dict[str, np.ndarray]
+    expected: dict[str, np.ndarray]
 
 
 def read_photos(folder: str | Path | None, count: int = PHOTOS, skip: int = 0) -> list[np.ndarray]:
@@ -52,16 +57,60 @@ def read_photos(folder: str | Path | None, count: int = PHOTOS, skip: int = 0) -
     return [to_unit(decode_photo(p.read_bytes(), p.name).on_white()) for p in chosen]
 
 
-def make_cases(model: "CNNLG", photos: list[np.ndarray]) -> list[Case]:
-    """Every photo at both sizes, in batches of both lengths, with holes and the model's own repairs."""
+def make_cases(model: "CNNLG", photos: list[np.ndarray], names: list[str]) -> list[Case]:
+    """Every photo at both sizes, in batches of both lengths, with holes, for each of the named signatures."""
     made = []
     for batch, height, width in SHAPES:
         for start in range(0, len(photos) - batch + 1, batch):
             image = np.stack([resize(p, height, width) for p in photos[start : start + batch]])
             mask = np.stack([hole_for(height, width, start + i) for i in range(batch)])
-            repaired, uncertainty = model.repair(image, mask)
-            made.append(Case(image, mask, (repaired.numpy(), uncertainty.numpy())))
+            made += [_case(model, name, image, mask) for name in names]
     return made
+
+
+def drawn_cases(model: "CNNLG", name: str) -> list[Case]:
+    """Drawn pictures of DRAWN_SHAPES for a signature."""
+    drawn = [drawn_case(*shape, seed=seed) for seed, shape in enumerate(DRAWN_SHAPES)]
+    return [_case(model, name, image, mask) for image, mask in drawn]
+
+
+def arguments(name: str, image: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
+    """Each argument of a signature, made of a batch of photos and their holes (float32, [b, h, w, 3] and [.., 1])."""
+    examples: dict[str, Callable[[], np.ndarray]] = {
+        "image": lambda: image,
+        "mask": lambda: mask,
+        "guide": lambda: np.stack([_coarse(photo) for photo in image]),
+        "detail": lambda: np.array(1.0, np.float32),
+        "reference": lambda: np.ascontiguousarray(image[:1, :, ::-1]),
+        "seed": lambda: np.array([3, 5], np.int32),
+        "temperature": lambda: np.array(1.0, np.float32),
+        "image_bytes": lambda: _encoded(image),
+        "mask_bytes": lambda: _encoded(mask[..., 0]),
+    }
+    return {argument: examples[argument]() for argument in SIGNATURES[name].inputs}
+
+
+def _case(model: "CNNLG", name: str, image: np.ndarray, mask: np.ndarray) -> Case:
+    inputs = arguments(name, image, mask)
+    results = SIGNATURES[name].compute(Functions(model), **inputs)
+    return Case(name, inputs, {key: value.numpy() for key, value in results.items()})
+
+
+def _coarse(photo: np.ndarray) -> np.ndarray:
+    """A photo as it is after it was half as large."""
+    height, width = photo.shape[:2]
+    small = resize(photo, max(1, height // 2), max(1, width // 2))
+    return resize(small, height, width)
+
+
+def _encoded(images: np.ndarray) -> np.ndarray:
+    """PNG files, objects [batch]."""
+    files = []
+    for image in images:
+        buffer = io.BytesIO()
+        Image.fromarray(np.round(255.0 * image).astype(np.uint8)).save(buffer, "PNG")
+        files.append(buffer.getvalue())
+    return np.array(files, object)
 
 
 def resize(photo: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -108,6 +108,14 @@ def _check_values(values: dict[str, Any]) -> list[Any]:
             image = tf.where(values["mask"] > 0.5, 0.0, image)
             text += " where it is known"
         checks.append(_check_range(text, image))
+    if "guide" in values:
+        checks.append(_check_range("guide must lie in [0, 1]", values["guide"]))
+    if "reference" in values:
+        text = "reference must lie in [0, 1], below 0 where there is nothing"
+        checks.append(_check_range(text, values["reference"], least=float("-inf")))
+    if "detail" in values:
+        detail, text = values["detail"], "detail must be from 0 to 2. Received"
+        checks.append(tf.debugging.Assert((detail >= 0.0) & (detail <= 2.0), [text, detail]))
     if "temperature" in values:
         heat = values["temperature"]
         text = "temperature must be 0 or more. Received"
@@ -115,10 +123,10 @@ def _check_values(values: dict[str, Any]) -> list[Any]:
     return checks
 
 
-def _check_range(text: str, value: Any) -> Any:
+def _check_range(text: str, value: Any, least: float = 0.0) -> Any:
     import tensorflow as tf
 
-    inside = (value >= -TOLERANCE) & (value <= 1.0 + TOLERANCE)  # NaN is neither
+    inside = (value >= least - TOLERANCE) & (value <= 1.0 + TOLERANCE)  # NaN is neither
     wrong = tf.reduce_sum(tf.cast(~inside, tf.int64))
     finite = tf.where(tf.math.is_finite(value), value, 0.0)
     return tf.debugging.Assert(

@@ -8,16 +8,17 @@ from typing import Any
 
 from cnnlg_tf.errors import ExportError
 from cnnlg_tf.export import manifest
-from cnnlg_tf.export.parity import Runner
+from cnnlg_tf.export.loaded import Loaded
 
 
 @dataclass(frozen=True)
 class Format:
     """One format.
 
-    module: of cnnlg_tf.export, with `export_<name>`, and `load_runner` where a CPU can run it.
+    module: of cnnlg_tf.export, with `export_<name>`; runtime: the module with `load`, the same one when None.
     precisions: what it can be made in; default: what it is made in when nobody says.
     options: the exporter's own arguments, by the names that `bundle.Options` gives them.
+    proven_as: the format that stands beside it in its folder, for which a CPU proves parity where it cannot run this.
     """
 
     name: str
@@ -25,7 +26,13 @@ class Format:
     precisions: tuple[str, ...]
     default: str = "fp32"
     options: tuple[str, ...] = ()
-    on_cpu: bool = True
+    runtime: str | None = None
+    proven_as: str | None = None
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether a processor can run it."""
+        return self.proven_as is None
 
     def choose(self, precision: str | None) -> str:
         """The precision asked for, or the default. Raises ExportError when the format has no such precision."""
@@ -39,25 +46,28 @@ class Format:
 
     def export(self, *arguments: Any, **options: Any) -> Path:
         """Call the format's exporter."""
-        path: Path = getattr(self._load(), f"export_{self.name}")(*arguments, **options)
+        path: Path = getattr(_module(self.module), f"export_{self.name}")(*arguments, **options)
         return path
 
-    def load_runner(self, folder: str | Path, *, threads: int = 0, verify: bool = True) -> Runner:
-        """An export folder of this format as a function (image, mask) -> (repaired, uncertainty).
+    def load(self, folder: str | Path, *, threads: int = 0, verify: bool = True) -> Loaded:
+        """An export folder of this format as functions of numpy arrays, one a signature.
 
         Args:
             threads: 0 takes all cores.
 
         Raises:
             ArtefactError: a file is altered or cannot be loaded.
+            MissingExtraError: its runtime is not installed.
+            ExportError: an engine's driver or GPU is missing.
         """
         if verify:
             manifest.verify(folder, format=self.name)
-        runner: Runner = self._load().load_runner(Path(folder), threads)
-        return runner
+        loaded: Loaded = _module(self.runtime or self.module).load(Path(folder), threads)
+        return loaded
 
-    def _load(self) -> ModuleType:
-        return importlib.import_module(f"cnnlg_tf.export.{self.module}")
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"cnnlg_tf.export.{name}")
 
 
 FORMATS = {
@@ -73,7 +83,8 @@ FORMATS = {
             ("fp32", "fp16", "int8"),
             default="fp16",
             options=("builder", "profile", "capabilities", "classic"),
-            on_cpu=False,
+            runtime="tensorrt_runtime",
+            proven_as="onnx",
         ),
     )
 }

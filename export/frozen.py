@@ -7,7 +7,7 @@ without a word; constants it keeps.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES, serving_functions
+from cnnlg_tf.export.signatures import SIGNATURES, Functions
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
@@ -22,8 +22,8 @@ class FrozenGraph:
     outputs: dict[str, str]
 
 
-def freeze(model: "CNNLG", lists_positions: bool = True) -> FrozenGraph:
-    """Freeze `serving_default` for inference; batch, height and width stay free.
+def freeze(model: "CNNLG", name: str, lists_positions: bool = True) -> FrozenGraph:
+    """Freeze a signature for inference; what is free in it stays so.
 
     Args:
         lists_positions: False for runtimes without sizes that depend on data (TensorRT): the synthesis then judges
@@ -31,8 +31,7 @@ def freeze(model: "CNNLG", lists_positions: bool = True) -> FrozenGraph:
     """
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    signature = SIGNATURES[DEFAULT]
-    function = serving_functions(model, [DEFAULT])[DEFAULT]
+    signature, function = SIGNATURES[name], Functions(model)[name]
     before, model.lists_positions = model.lists_positions, lists_positions
     try:
         concrete = function.get_concrete_function()

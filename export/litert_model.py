@@ -1,4 +1,4 @@
-"""LiteRT (TensorFlow Lite) for phones and small boards: built-in operators only, free batch, height and width."""
+"""LiteRT (TensorFlow Lite) for phones and small boards: built-in operators only, free sizes, one file of signatures."""
 
 import io
 import os
@@ -7,17 +7,14 @@ from contextlib import redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cnnlg_tf.errors import ArtefactError
-from cnnlg_tf.export import parity
-from cnnlg_tf.export.formats import FORMATS
-from cnnlg_tf.export.frozen import FrozenGraph, import_function
+from cnnlg_tf.export.frozen import import_function
+from cnnlg_tf.export.loaded import Loaded
 from cnnlg_tf.export.quantise import INTEGER_ARITHMETIC, INTEGER_WEIGHTS
 from cnnlg_tf.export.quiet import errors_only
-from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
+from cnnlg_tf.export.signatures import DEFAULT, specs
 from cnnlg_tf.export.source import Source
-from cnnlg_tf.export.writing import prove, writing
+from cnnlg_tf.export.writing import writing
 from cnnlg_tf.extras import require
 
 if TYPE_CHECKING:
@@ -35,7 +32,7 @@ def export_litert(
     allow_loss: bool = False,
     source: Source | None = None,
 ) -> Path:
-    """Write `path/model.tflite`, with the signature `serving_default`, and its manifest.
+    """Write `path/model.tflite`, with the signatures that every format has, and its manifest.
 
     Args:
         precision: fp32, fp16 (weights stored as float16) or int8 (`quantise` says which layers: int8 weights and
@@ -50,19 +47,17 @@ def export_litert(
         MissingExtraError: the extra `litert` is not installed.
         ExportError: an unknown precision, the folder cannot be written, or its output is too far from the model's.
     """
-    FORMATS[FORMAT].choose(precision)
-    for module in ("ai_edge_litert", "ai_edge_quantizer"):
-        require(module, "litert")
     source = source or Source(model)
-    with writing(path) as folder:
-        (folder / FILE).write_bytes(_convert(source.frozen, precision))
-        packages = ("ai-edge-litert",)
-        prove(model, folder, FORMAT, precision, allow_loss=allow_loss, packages=packages)
+    with writing(path, FORMAT, precision, source, allow_loss=allow_loss) as draft:
+        for module in ("ai_edge_litert", "ai_edge_quantizer"):
+            require(module, "litert")
+        (draft.folder / FILE).write_bytes(_convert(source, draft.names, precision))
+        draft.packages = ("ai-edge-litert",)
     return Path(path)
 
 
-def load_runner(folder: Path, threads: int = 0) -> parity.Runner:
-    """An export folder's model in LiteRT's interpreter, as a function of numpy arrays.
+def load(folder: Path, threads: int = 0) -> Loaded:
+    """An export folder's model in LiteRT's interpreter, a function for each of its signatures.
 
     Raises:
         ArtefactError: the interpreter cannot load it.
@@ -73,36 +68,32 @@ def load_runner(folder: Path, threads: int = 0) -> parity.Runner:
         interpreter = litert.Interpreter(
             model_path=str(path), num_threads=threads or os.cpu_count() or 1
         )
-        runner = interpreter.get_signature_runner(DEFAULT)
+        names = {DEFAULT, *interpreter.get_signature_list()}
+        return {name: interpreter.get_signature_runner(name) for name in names}
     except (ValueError, RuntimeError) as error:
         raise ArtefactError(
             f"{path} must be a LiteRT model with {DEFAULT}. Received: {error}"
         ) from error
 
-    def run(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        result = runner(image=image, mask=mask)
-        return result["repaired"], result["uncertainty"]
 
-    return run
-
-
-def _convert(frozen: FrozenGraph, precision: str) -> bytes:
+def _convert(source: Source, names: list[str], precision: str) -> bytes:
     import tensorflow as tf
 
-    graph = import_function(frozen)
-    specs = [
-        tf.TensorSpec([None, None, None, t.shape[-1]], t.dtype, name)
-        for name, t in SIGNATURES[DEFAULT].inputs.items()
-    ]
     module = tf.Module()
-    module.function = tf.function(
-        lambda image, mask: graph(image, mask), input_signature=specs, autograph=False
-    )
+    functions = {}
+    for name in names:
+        graph = import_function(source.frozen(name))
+        functions[name] = tf.function(
+            lambda *arguments, graph=graph: graph(*arguments),
+            input_signature=specs(name),
+            autograph=False,
+        )
+    module.functions = functions
     # Only a SavedModel gives its names to the signature; absl warns that a frozen graph has no gradients.
     with errors_only("absl"), tempfile.TemporaryDirectory() as folder:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(module, folder, {DEFAULT: module.function}, options)
-        converter: Any = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[DEFAULT])
+        tf.saved_model.save(module, folder, functions, options)
+        converter: Any = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=names)
         if precision == "fp16":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]

@@ -25,7 +25,7 @@ def write_manifest(
     *,
     format: str,
     precision: str,
-    signatures: tuple[str, ...],
+    signatures: list[str],
     packages: tuple[str, ...],
     **details: Any,
 ) -> None:

@@ -1,26 +1,24 @@
-"""ONNX through tf2onnx: one graph with free batch, height and width that onnxruntime, TensorRT and OpenVINO take."""
+"""ONNX through tf2onnx: one graph a signature, with free sizes, that onnxruntime, TensorRT and OpenVINO take."""
 
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cnnlg_tf.errors import ArtefactError
-from cnnlg_tf.export import onnx_graph, parity
-from cnnlg_tf.export.formats import FORMATS
+from cnnlg_tf.export import onnx_graph
 from cnnlg_tf.export.frozen import FrozenGraph
+from cnnlg_tf.export.loaded import Function, Loaded, one_a_file
 from cnnlg_tf.export.quiet import errors_only
-from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
+from cnnlg_tf.export.signatures import SIGNATURES, artefact
 from cnnlg_tf.export.source import Source
-from cnnlg_tf.export.writing import prove, writing
+from cnnlg_tf.export.writing import writing
 from cnnlg_tf.extras import require
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
 FORMAT = "onnx"
-FILE = "model.onnx"
+SUFFIX = ".onnx"
 OPSET = 17  # TensorRT from 8.6 (JetPack 6) on reads it, onnxruntime from 1.12 on
 PACKAGES = ("onnx", "tf2onnx", "onnxruntime")
 
@@ -33,12 +31,12 @@ def export_onnx(
     allow_loss: bool = False,
     source: Source | None = None,
 ) -> Path:
-    """Write `path/model.onnx` and its manifest.
+    """Write `path/model.onnx`, `path/refine.onnx` and their manifest.
 
     Args:
         precision: fp32, fp16 (weights and most arithmetic; inputs and results stay float32) or int8 (Q/DQ around the
             convolutions, calibrated).
-        allow_loss: write the file even if its parity misses the bar.
+        allow_loss: write the files even if their parity misses the bar.
         source: what other exports of this model share, and the photos that calibrate int8.
 
     Returns:
@@ -48,24 +46,16 @@ def export_onnx(
         MissingExtraError: the extra `onnx` is not installed.
         ExportError: an unknown precision, the folder cannot be written, or its output is too far from the model's.
     """
-    FORMATS[FORMAT].choose(precision)
     source = source or Source(model)
-    with writing(path) as folder:
-        write_model(source.onnx, source, folder, precision)
-        prove(
-            model,
-            folder,
-            FORMAT,
-            precision,
-            allow_loss=allow_loss,
-            packages=PACKAGES,
-            opset=OPSET,
-        )
+    with writing(path, FORMAT, precision, source, allow_loss=allow_loss) as draft:
+        for name in draft.names:
+            write_model(source.onnx(name), source, name, draft.folder, precision)
+        draft.packages, draft.details = PACKAGES, {"opset": OPSET}
     return Path(path)
 
 
-def write_model(proto: Any, source: Source, folder: Path, precision: str) -> None:
-    """Write `proto`, one of the source's, as `folder/model.onnx`. Errors are those of `export_onnx`."""
+def write_model(proto: Any, source: Source, name: str, folder: Path, precision: str) -> Path:
+    """Write `proto`, the source's of this signature, to its file in `folder`. Errors are those of `export_onnx`."""
     import onnx
 
     from cnnlg_tf.export import onnx_precision, quantise
@@ -73,41 +63,41 @@ def write_model(proto: Any, source: Source, folder: Path, precision: str) -> Non
     if precision == "fp16":
         proto = onnx_precision.to_float16(proto)
     elif precision == "int8":
-        proto = quantise.quantise(proto, source.calibration)
-    onnx.save(proto, folder / FILE)
+        proto = quantise.quantise(proto, name, source.calibration)
+    file = folder / artefact(name, SUFFIX)
+    onnx.save(proto, file)
+    return file
 
 
-def load_runner(folder: Path, threads: int = 0) -> parity.Runner:
-    """An export folder's model in onnxruntime on the CPU, as a function of numpy arrays.
+def load(folder: Path, threads: int = 0) -> Loaded:
+    """An export folder's models in onnxruntime on the CPU.
 
     Args:
         threads: 0 takes all cores.
 
     Raises:
-        ArtefactError: onnxruntime cannot load it.
+        ArtefactError: onnxruntime cannot load one.
     """
     ort = require("onnxruntime", "onnx")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    path = folder / FILE
-    try:
-        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no base class of their own
-        raise ArtefactError(
-            f"{path} must be an ONNX model that onnxruntime loads. Received: {error}"
-        ) from error
-    names = list(SIGNATURES[DEFAULT].outputs)
 
-    def run(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        repaired, uncertainty = session.run(names, {"image": image, "mask": mask})
-        return repaired, uncertainty
+    def load_file(path: Path, name: str) -> Function:
+        try:
+            session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            raise ArtefactError(
+                f"{path} must be an ONNX model that onnxruntime loads. Received: {error}"
+            ) from error
+        names = list(SIGNATURES[name].outputs)
+        return lambda **inputs: dict(zip(names, session.run(names, inputs), strict=True))
 
-    return run
+    return one_a_file(folder, SUFFIX, load_file)
 
 
-def to_onnx(frozen: FrozenGraph) -> Any:
-    """The frozen graph's float32 onnx.ModelProto: checked, simplified, tensors named as in the SavedModel.
+def to_onnx(frozen: FrozenGraph, name: str) -> Any:
+    """A signature's frozen graph as a float32 onnx.ModelProto: checked, simplified, tensors named as in the SavedModel.
 
     Raises:
         MissingExtraError: the extra `onnx` is not installed.
@@ -133,7 +123,7 @@ def to_onnx(frozen: FrozenGraph) -> Any:
     onnx_graph.widen_integers(proto.graph)
     proto = simplify(proto)
     onnx_graph.tidy(proto.graph)
-    _name_free_sizes(proto.graph)
+    _name_free_sizes(proto.graph, name)
     onnx.checker.check_model(proto, full_check=True)
     return proto
 
@@ -151,7 +141,7 @@ def simplify(proto: Any) -> Any:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3
     with tempfile.TemporaryDirectory() as folder:
-        options.optimized_model_filepath = str(Path(folder) / FILE)
+        options.optimized_model_filepath = str(Path(folder) / "simplified.onnx")
         ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
         simplified = onnx.load(options.optimized_model_filepath)
     for opset in [o for o in simplified.opset_import if o.domain]:
@@ -159,11 +149,9 @@ def simplify(proto: Any) -> Any:
     return simplified
 
 
-def _name_free_sizes(graph: Any) -> None:
-    for tensors, expected in (
-        (graph.input, SIGNATURES[DEFAULT].inputs),
-        (graph.output, SIGNATURES[DEFAULT].outputs),
-    ):
+def _name_free_sizes(graph: Any, name: str) -> None:
+    signature = SIGNATURES[name]
+    for tensors, expected in ((graph.input, signature.inputs), (graph.output, signature.outputs)):
         for tensor in tensors:
             dims = tensor.type.tensor_type.shape.dim
             for dim, size in zip(dims, expected[tensor.name].shape, strict=True):

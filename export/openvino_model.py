@@ -8,17 +8,17 @@ from xml.etree import ElementTree
 import numpy as np
 
 from cnnlg_tf.errors import ArtefactError
-from cnnlg_tf.export import parity
-from cnnlg_tf.export.formats import FORMATS
+from cnnlg_tf.export.loaded import Function, Loaded, one_a_file
+from cnnlg_tf.export.signatures import SIGNATURES, artefact
 from cnnlg_tf.export.source import Source
-from cnnlg_tf.export.writing import prove, writing
+from cnnlg_tf.export.writing import writing
 from cnnlg_tf.extras import require
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
 FORMAT = "openvino"
-FILE = "model.xml"
+SUFFIX = ".xml"
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def export_openvino(
     allow_loss: bool = False,
     source: Source | None = None,
 ) -> Path:
-    """Write `path/model.xml`, `path/model.bin` and their manifest.
+    """Write `path/model.xml` and `path/refine.xml`, each with its `.bin`, and their manifest.
 
     Args:
         precision: fp32, arithmetic included; or fp16: weights stored as float16, arithmetic as the processor likes it.
@@ -42,25 +42,19 @@ def export_openvino(
         MissingExtraError: the extra `openvino` or `onnx` is not installed.
         ExportError: an unknown precision, the folder cannot be written, or its output is too far from the model's.
     """
-    FORMATS[FORMAT].choose(precision)
-    openvino = require("openvino", "openvino")
     source = source or Source(model)
-    with writing(path) as folder:
-        converted = openvino.Core().read_model(source.onnx.SerializeToString())
-        if precision == "fp32":
-            _anchor(converted)
-        openvino.save_model(converted, folder / FILE, compress_to_fp16=precision == "fp16")
-        if precision == "fp32":
-            _keep_float32(folder / FILE)
-            rounded = rounded_layers(folder / FILE)
-            if rounded:
-                _log.warning(
-                    "without INFERENCE_PRECISION_HINT f32 OpenVINO computes %d layers in bfloat16 here: %s",
-                    len(rounded),
-                    ", ".join(rounded[:5]),
-                )
-        packages = ("openvino",)
-        prove(model, folder, FORMAT, precision, allow_loss=allow_loss, packages=packages)
+    with writing(path, FORMAT, precision, source, allow_loss=allow_loss) as draft:
+        openvino = require("openvino", "openvino")
+        for name in draft.names:
+            converted = openvino.Core().read_model(source.onnx(name).SerializeToString())
+            file = draft.folder / artefact(name, SUFFIX)
+            if precision == "fp32":
+                _anchor(converted, list(SIGNATURES[name].outputs)[-1])
+            openvino.save_model(converted, file, compress_to_fp16=precision == "fp16")
+            if precision == "fp32":
+                _keep_float32(file)
+                _tell_rounded(file)
+        draft.packages = ("openvino",)
     return Path(path)
 
 
@@ -76,31 +70,34 @@ ENDS = {
 }
 
 
-def load_runner(folder: Path, threads: int = 0) -> parity.Runner:
-    """An export folder's model on the CPU in float32 arithmetic, as a function of numpy arrays.
+def load(folder: Path, threads: int = 0) -> Loaded:
+    """An export folder's models on the CPU in float32 arithmetic.
 
     Args:
         threads: 0 takes all cores.
 
     Raises:
-        ArtefactError: OpenVINO cannot load it.
+        ArtefactError: OpenVINO cannot load one.
     """
     openvino = require("openvino", "openvino")
-    path = folder / FILE
     # By default OpenVINO computes in bfloat16 where the processor can do so.
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
-    try:
-        compiled = openvino.Core().compile_model(path, "CPU", settings)
-    except RuntimeError as error:
-        raise ArtefactError(
-            f"{path} must be a model that OpenVINO loads. Received: {error}"
-        ) from error
 
-    def run(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        result = compiled({"image": image, "mask": mask})
-        return result["repaired"], result["uncertainty"]
+    def load_file(path: Path, name: str) -> Function:
+        try:
+            compiled = openvino.Core().compile_model(path, "CPU", settings)
+        except RuntimeError as error:
+            raise ArtefactError(
+                f"{path} must be a model that OpenVINO loads. Received: {error}"
+            ) from error
 
-    return run
+        def run(**inputs: Any) -> dict[str, np.ndarray]:
+            result = compiled(inputs)
+            return {key: result[key] for key in SIGNATURES[name].outputs}
+
+        return run
+
+    return one_a_file(folder, SUFFIX, load_file)
 
 
 def rounded_layers(file: Path) -> list[str]:
@@ -117,6 +114,16 @@ def rounded_layers(file: Path) -> list[str]:
     ]
 
 
+def _tell_rounded(file: Path) -> None:
+    rounded = rounded_layers(file)
+    if rounded:
+        _log.warning(
+            "without INFERENCE_PRECISION_HINT f32 OpenVINO computes %d layers in bfloat16 here: %s",
+            len(rounded),
+            ", ".join(rounded[:5]),
+        )
+
+
 def _keep_float32(file: Path) -> None:
     """Mark every layer of a saved model as one whose precision must stay; see `_anchor`."""
     tree = ElementTree.parse(file)
@@ -128,8 +135,8 @@ def _keep_float32(file: Path) -> None:
     tree.write(file, encoding="utf-8", xml_declaration=True)
 
 
-def _anchor(model: Any) -> None:
-    """Add nothing to the uncertainty, computed from one value of each tensor that ends a path of floats (`ENDS`).
+def _anchor(model: Any, last: str) -> None:
+    """Add nothing to the result `last`, computed from one value of each tensor that ends a path of floats (`ENDS`).
 
     OpenVINO computes in bfloat16 where the processor can, unless whoever compiles the model forbids it: the property
     INFERENCE_PRECISION_HINT is theirs, and a file cannot set it. But convolutions and products keep float32 when the
@@ -156,7 +163,7 @@ def _anchor(model: Any) -> None:
         ones.append(ops.reshape(ops.slice(value, first, end, end), np.array([1]), False))
     total = ops.reduce_sum(ops.abs(ops.concat(ones, 0)), np.array([0]), False)
     nothing = ops.minimum(total, np.float32(0.0))
-    result = next(r for r in model.get_results() if "uncertainty" in r.input_value(0).get_names())
+    result = next(r for r in model.get_results() if last in r.input_value(0).get_names())
     source = result.input_value(0)
     anchored = ops.add(source, nothing).output(0)
     anchored.set_names(source.get_names())

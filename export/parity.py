@@ -1,18 +1,14 @@
 """Parity: an export must give the pixels that the Keras model gives. Bars, and the check that ends every export."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cnnlg_tf.errors import ExportError
-from cnnlg_tf.export import cases
-
-if TYPE_CHECKING:
-    from cnnlg_tf.models.cnnlg import CNNLG
-
-Runner = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+from cnnlg_tf.export.cases import Case
+from cnnlg_tf.export.loaded import Loaded
+from cnnlg_tf.export.signatures import SIGNATURES
 
 NEAR = 1e-3
 """A value is near the model's when it differs by no more, in units of full scale."""
@@ -24,10 +20,11 @@ MIN_PSNR = {"fp32": 38.0, "fp16": 38.0, "int8": 32.0}
 
 @dataclass(frozen=True)
 class Difference:
-    """How far an export's repairs lie from the model's, over all pixels of all cases.
+    """How far a signature's results lie from the model's, over all pixels of all cases.
 
-    max_abs and mean_abs: of `repaired`, full scale = 1; hole_near: share of the hole's values within NEAR; hole_psnr:
-    dB over the hole's pixels; uncertainty_max_abs: of `uncertainty`; known_exact: known pixels came back bit for bit.
+    max_abs and mean_abs: of its first result, full scale = 1; hole_near: share of the hole's values within NEAR;
+    hole_psnr: dB over the hole's pixels (all pixels where there is no mask); uncertainty_max_abs: of `uncertainty`, 0
+    where there is none; known_exact: known pixels came back bit for bit.
     """
 
     max_abs: float
@@ -53,23 +50,26 @@ class Difference:
         return None
 
 
-def compare(
-    expected: tuple[np.ndarray, np.ndarray],
-    received: tuple[np.ndarray, np.ndarray],
-    image: np.ndarray,
-    mask: np.ndarray,
-) -> Difference:
+def compare(case: Case, received: dict[str, np.ndarray]) -> Difference:
     """Measure one batch. A NaN makes every figure NaN or infinitely bad, so that it meets no bar."""
-    gap = np.abs(received[0].astype(np.float64) - expected[0])
-    hole = np.broadcast_to(mask > 0.5, gap.shape)
+    name = SIGNATURES[case.signature].result
+    gap = np.abs(received[name].astype(np.float64) - case.expected[name])
+    mask = case.inputs.get("mask")
+    hole = np.broadcast_to(True if mask is None else mask > 0.5, gap.shape)
+    known_exact = mask is None or np.array_equal(received[name][~hole], case.inputs["image"][~hole])
     error = float(np.mean(gap[hole] ** 2)) if hole.any() else 0.0
+    uncertainty = [
+        np.abs(received[key].astype(np.float64) - case.expected[key]).max()
+        for key in case.expected
+        if key == "uncertainty"
+    ]
     return Difference(
         max_abs=float(gap.max()),
         mean_abs=float(gap.mean()),
         hole_near=float(np.mean(gap[hole] <= NEAR)) if hole.any() else 1.0,
         hole_psnr=psnr(error),
-        uncertainty_max_abs=float(np.abs(received[1].astype(np.float64) - expected[1]).max()),
-        known_exact=bool(np.array_equal(received[0][~hole], image[~hole])),
+        uncertainty_max_abs=float(max(uncertainty, default=0.0)),
+        known_exact=known_exact,
     )
 
 
@@ -91,28 +91,20 @@ def worst(differences: list[Difference]) -> Difference:
 
 
 def check(
-    model: "CNNLG",
-    runner: Runner,
-    precision: str,
-    *,
-    allow_loss: bool = False,
-    shapes: tuple[tuple[int, int, int], ...] = ((1, 64, 80), (2, 112, 72)),
+    cases: list[Case], loaded: Loaded, precision: str, *, allow_loss: bool = False
 ) -> dict[str, Any]:
-    """Compare an export with its model on drawn photos of two sizes and two batch sizes; the figures for its manifest.
-
-    Args:
-        shapes: (batch, height, width) of each case; one is no multiple of 16.
+    """Compare an export with its model, signature by signature; the figures for its manifest, by signature.
 
     Raises:
         ExportError: the bar of `precision` is missed and `allow_loss` is false.
     """
-    differences = []
-    for seed, shape in enumerate(shapes):
-        image, mask = cases.drawn_case(*shape, seed=seed)
-        expected = tuple(x.numpy() for x in model.repair(image, mask))
-        differences.append(compare((expected[0], expected[1]), runner(image, mask), image, mask))
-    result = worst(differences)
-    loss = result.loss(precision)
-    if loss and not allow_loss:
-        raise ExportError(f"the export does not give the model's pixels: {loss}")
-    return {**asdict(result), "cases": [list(shape) for shape in shapes], "meets_bar": loss is None}
+    figures = {}
+    for name in dict.fromkeys(case.signature for case in cases):
+        tried = [case for case in cases if case.signature == name]
+        result = worst([compare(case, loaded[name](**case.inputs)) for case in tried])
+        loss = result.loss(precision)
+        if loss and not allow_loss:
+            raise ExportError(f"{name} of the export does not give the model's pixels: {loss}")
+        shapes = [list(case.inputs["image"].shape[:3]) for case in tried]
+        figures[name] = {**asdict(result), "cases": shapes, "meets_bar": loss is None}
+    return figures

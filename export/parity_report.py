@@ -17,6 +17,7 @@ from PIL import Image
 from cnnlg_tf.errors import ExportError
 from cnnlg_tf.export import cases, manifest, parity, runners
 from cnnlg_tf.export.cases import Case
+from cnnlg_tf.export.signatures import SIGNATURES, available
 from cnnlg_tf.files import atomic_path
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ LATENCY_SIDE = 512
 
 @dataclass(frozen=True)
 class Row:
-    """One export: its parity (None where it takes a GPU to run), its cost, and what misses its bar."""
+    """One export: its parity, the worst of its signatures (None where it takes a GPU to run), its cost, and what misses
+    its bar."""
 
     name: str
     format: str
@@ -58,7 +60,7 @@ def write_report(
         DataError: the photos cannot be read.
         ExportError: there are fewer than 8 photos, or the report cannot be written.
     """
-    tried = cases.make_cases(model, cases.read_photos(photos))
+    tried = cases.make_cases(model, cases.read_photos(photos), available(model, everywhere=True))
     rows = []
     furthest: tuple[float, Image.Image] | None = None
     for folder in exports:
@@ -71,7 +73,7 @@ def write_report(
     out = Path(out)
     about = {
         "photos": str(photos) if photos else "crops of the package's example photos",
-        "cases": [list(case.image.shape) for case in tried],
+        "cases": [[case.signature, *case.inputs["image"].shape] for case in tried],
         "latency": f"one photo of {LATENCY_SIDE} x {LATENCY_SIDE}, median of 3, {threads} threads",
         "machine": f"{_processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
         "keras_ms": keras,
@@ -142,12 +144,10 @@ def _measure(folder: Path, tried: list[Case], threads: int) -> tuple[Row, Image.
             f"{name} {made['builder']}", "tensorrt", made["precision"], size, None, None, None
         )
         return row, None
-    runner = runners.load_runner(folder, threads)
-    results = [runner(case.image, case.mask) for case in tried]
-    found = [
-        parity.compare(case.expected, result, case.image, case.mask)
-        for case, result in zip(tried, results, strict=True)
-    ]
+    loaded = runners.load(folder, threads)
+    tried = [case for case in tried if case.signature in loaded]
+    results = [loaded[case.signature](**case.inputs) for case in tried]
+    found = [parity.compare(case, result) for case, result in zip(tried, results, strict=True)]
     total = parity.worst(found)
     worst = int(np.argmin([d.hole_psnr for d in found]))
     cost = runners.measure(folder, LATENCY_SIDE, threads)
@@ -166,7 +166,7 @@ def _measure_keras(model: "CNNLG") -> dict[str, float]:
     return {
         name: round(
             runners.latency(
-                lambda image, mask, call=call: tuple(x.numpy() for x in call(image, mask)),  # type: ignore[misc]
+                lambda image, mask, call=call: {"repaired": call(image, mask)[0].numpy()},  # type: ignore[misc]
                 LATENCY_SIDE,
             ),
             1,
@@ -175,10 +175,12 @@ def _measure_keras(model: "CNNLG") -> dict[str, float]:
     }
 
 
-def _picture(case: Case, received: tuple[np.ndarray, np.ndarray]) -> Image.Image:
+def _picture(case: Case, received: dict[str, np.ndarray]) -> Image.Image:
     """The photo with its hole, the model's repair, the export's, and ten times their difference, side by side."""
-    gap = np.abs(received[0] - case.expected[0])
-    tiles = [case.image * (1.0 - case.mask), case.expected[0], received[0], 10.0 * gap]
+    name = SIGNATURES[case.signature].result
+    wanted, given = case.expected[name], received[name]
+    shown = case.inputs["image"] * (1.0 - case.inputs["mask"])
+    tiles = [shown, wanted, given, 10.0 * np.abs(given - wanted)]
     strip = np.concatenate([np.concatenate(list(tile), axis=0) for tile in tiles], axis=1)
     return Image.fromarray(np.round(255.0 * np.clip(strip, 0.0, 1.0)).astype(np.uint8))
 

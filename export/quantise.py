@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from cnnlg_tf.errors import ExportError
-from cnnlg_tf.export.cases import hole_for
+from cnnlg_tf.export.cases import arguments, hole_for
 from cnnlg_tf.export.onnx_precision import FLOAT, as_half, is_network
 from cnnlg_tf.export.quiet import errors_only
 
@@ -27,10 +27,11 @@ INTEGER_WEIGHTS = r"/(middle|dense)_\d"
 """Layers before it whose rounded weights hardly move the repair: int8 weights, float arithmetic."""
 
 
-def quantise(proto: Any, photos: list[np.ndarray]) -> Any:
+def quantise(proto: Any, name: str, photos: list[np.ndarray]) -> Any:
     """An int8 version of a float32 onnx.ModelProto: Q/DQ pairs by onnxruntime's quantiser, small weights elsewhere.
 
     Args:
+        name: the signature that it is of.
         photos: float32 [height, width, 3] in [0, 1], which should look like those to repair; holes are drawn into them.
 
     Raises:
@@ -50,7 +51,7 @@ def quantise(proto: Any, photos: list[np.ndarray]) -> Any:
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is an optional extra
         def __init__(self) -> None:
-            self._cases = _cases(photos)
+            self._cases = _cases(name, photos)
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(self._cases, None)
@@ -119,7 +120,7 @@ def _round(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rounded, scale.astype(np.float32)
 
 
-def _cases(photos: list[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+def _cases(name: str, photos: list[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
     for seed, photo in enumerate(photos):
         mask = hole_for(photo.shape[0], photo.shape[1], seed)
-        yield {"image": photo[None].astype(np.float32), "mask": mask[None]}
+        yield arguments(name, photo[None].astype(np.float32), mask[None])

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from cnnlg_tf.errors import ArtefactError, ExportError
-from cnnlg_tf.export import cases, manifest, parity
+from cnnlg_tf.export import cases, manifest
 from cnnlg_tf.export.formats import FORMATS
+from cnnlg_tf.export.loaded import Function, Loaded
+from cnnlg_tf.export.signatures import DEFAULT
 
 
-def load_runner(folder: str | Path, threads: int = 0) -> parity.Runner:
-    """The export in `folder` as a function (image, mask) -> (repaired, uncertainty); its files are verified.
+def load(folder: str | Path, threads: int = 0) -> Loaded:
+    """The export in `folder` as functions of numpy arrays, one a signature; its files are verified.
 
     TensorFlow is imported for a SavedModel only.
 
@@ -32,17 +34,17 @@ def load_runner(folder: str | Path, threads: int = 0) -> parity.Runner:
         raise ArtefactError(
             f"{folder} must be an export that runs on a CPU: {able}. Received: {name!r}"
         )
-    return FORMATS[name].load_runner(folder, threads=threads, verify=False)
+    return FORMATS[name].load(folder, threads=threads, verify=False)
 
 
-def latency(runner: parity.Runner, side: int, runs: int = 3) -> float:
+def latency(repair: Function, side: int, runs: int = 3) -> float:
     """Median milliseconds of a repair of one photo of `side` x `side`, after one to warm up."""
     image, mask = cases.drawn_case(1, side, side)
-    runner(image, mask)
+    repair(image=image, mask=mask)
     times = []
     for _ in range(runs):
         start = time.perf_counter()
-        runner(image, mask)
+        repair(image=image, mask=mask)
         times.append(1000.0 * (time.perf_counter() - start))
     return float(np.median(times))
 
@@ -71,9 +73,9 @@ def measure(folder: str | Path, side: int, threads: int) -> dict[str, float]:
 
 def _measure_here(folder: str, side: int, threads: int) -> dict[str, Any]:
     start = time.perf_counter()
-    runner = load_runner(folder, threads)
+    repair = load(folder, threads)[DEFAULT]
     load_seconds = time.perf_counter() - start
-    milliseconds = latency(runner, side)
+    milliseconds = latency(repair, side)
     return {
         "load_seconds": round(load_seconds, 2),
         "latency_ms": round(milliseconds, 1),

@@ -1,6 +1,5 @@
 """SavedModel for TensorFlow Serving: a folder of numbered versions with all signatures and a warm-up file."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,20 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnlg_tf.errors import ArtefactError, ExportError
-from cnnlg_tf.export import parity
-from cnnlg_tf.export.formats import FORMATS
-from cnnlg_tf.export.signatures import DEFAULT, available, serving_functions
+from cnnlg_tf.export.loaded import Loaded
+from cnnlg_tf.export.signatures import DEFAULT, Functions, available
 from cnnlg_tf.export.source import Source
 from cnnlg_tf.export.warmup import write_warmup
-from cnnlg_tf.export.writing import prove, writing
+from cnnlg_tf.export.writing import writing
 from cnnlg_tf.startup import use_threads
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
 FORMAT = "saved_model"
-
-Functions = dict[str, Callable[..., dict[str, np.ndarray]]]
 
 
 def export_saved_model(
@@ -42,7 +38,7 @@ def export_saved_model(
         path: the folder of versions, what TensorFlow Serving calls the base path.
         precision: fp32.
         allow_loss: write it even if its parity misses the bar.
-        source: unused here: a SavedModel starts from the model itself.
+        source: what other exports of this model share: the cases that prove parity.
         version: a positive number; None takes the next free one.
 
     Returns:
@@ -52,63 +48,30 @@ def export_saved_model(
         ExportError: the version is no positive number, the folder cannot be written, or the SavedModel's output differs
             from the model's.
     """
-    FORMATS[FORMAT].choose(precision)
     import tensorflow as tf
 
-    path = Path(path)
+    path, source = Path(path), source or Source(model)
     version = next_version(path) if version is None else version
     if version < 1:
         raise ExportError(f"version must be a positive number. Received: {version}")
-    with writing(path / str(version)) as folder:
-        names = available(model)
+    folder, names = path / str(version), available(model)
+    with writing(folder, FORMAT, precision, source, allow_loss=allow_loss, names=names) as draft:
         module = tf.Module(name="cnnlg")
-        functions = {
-            name: function.get_concrete_function()
-            for name, function in serving_functions(model, checked=True).items()
-        }
+        checked = Functions(model, checked=True)
+        functions = {name: checked[name].get_concrete_function() for name in names}
         module.weights = _weights_of(functions)
-        tf.saved_model.save(module, str(folder), signatures=functions)
-        write_warmup(folder, names)
-        prove(
-            model,
-            folder,
-            FORMAT,
-            precision,
-            allow_loss=allow_loss,
-            packages=(),
-            signatures=tuple(names),
-            weights_bytes=int(sum(np.prod(w.shape) * w.dtype.size for w in module.weights)),
-        )
-    return path / str(version)
+        tf.saved_model.save(module, str(draft.folder), signatures=functions)
+        write_warmup(draft.folder, names)
+        size = int(sum(np.prod(w.shape) * w.dtype.size for w in module.weights))
+        draft.details = {"weights_bytes": size}
+    return folder
 
 
-def load_runner(folder: Path, threads: int = 0) -> parity.Runner:
-    """The SavedModel of a version's folder as a function (image, mask) -> (repaired, uncertainty) of numpy arrays.
+def load(folder: Path, threads: int = 0) -> Loaded:
+    """The signatures of a version's folder as functions of numpy arrays.
 
     Args:
         threads: 0 takes all cores; without effect once TensorFlow runs.
-
-    Raises:
-        ArtefactError: there is no SavedModel.
-    """
-    return as_runner(load_functions(folder, threads))
-
-
-def as_runner(functions: Functions) -> parity.Runner:
-    """`serving_default` out of `load_functions` as (image, mask) -> (repaired, uncertainty)."""
-
-    def run(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        result = functions[DEFAULT](image=image, mask=mask)
-        return result["repaired"], result["uncertainty"]
-
-    return run
-
-
-def load_functions(folder: Path, threads: int = 0) -> Functions:
-    """The signatures of a version's folder as functions of numpy arrays, given by name.
-
-    Args:
-        threads: as in `load_runner`.
 
     Raises:
         ArtefactError: there is no SavedModel with `serving_default`.
@@ -119,7 +82,7 @@ def load_functions(folder: Path, threads: int = 0) -> Functions:
         use_threads(threads)
     try:
         loaded = tf.saved_model.load(str(folder))
-        loaded.signatures[DEFAULT]
+        loaded.signatures[DEFAULT]  # not merely another SavedModel
     except (OSError, KeyError) as error:
         raise ArtefactError(
             f"{folder} must hold a SavedModel with {DEFAULT}. Received: {error}"

@@ -1,6 +1,7 @@
 """What several exporters start from, made once for a model and only when asked for."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from cnnlg_tf.export import cases
 from cnnlg_tf.export.frozen import FrozenGraph, freeze
+from cnnlg_tf.export.signatures import DEFAULT, available
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
@@ -16,32 +18,45 @@ if TYPE_CHECKING:
 
 @dataclass
 class Source:
-    """A model on its way out.
+    """A model on its way out; what it makes is of one signature each.
 
     photos: a folder with 16 photos or more, whose second eight calibrate int8; the package's examples when None.
     """
 
     model: "CNNLG"
     photos: Path | None = None
+    _made: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def frozen(self) -> FrozenGraph:
-        """The frozen graph of `serving_default`."""
-        return freeze(self.model)
+    def names(self) -> list[str]:
+        """The signatures that every format has."""
+        return available(self.model, everywhere=True)
 
-    @cached_property
-    def onnx(self) -> Any:
+    def frozen(self, name: str = DEFAULT) -> FrozenGraph:
+        """The frozen graph."""
+        frozen: FrozenGraph = self._once("frozen", name, lambda: freeze(self.model, name))
+        return frozen
+
+    def onnx(self, name: str = DEFAULT) -> Any:
         """The float32 onnx.ModelProto. Raises MissingExtraError when the extra `onnx` is not installed."""
         from cnnlg_tf.export.onnx_model import to_onnx
 
-        return to_onnx(self.frozen)
+        return self._once("onnx", name, lambda: to_onnx(self.frozen(name), name))
 
-    @cached_property
-    def tensorrt_onnx(self) -> Any:
+    def tensorrt_onnx(self, name: str = DEFAULT) -> Any:
         """The same for TensorRT, whose sizes depend on no data: the synthesis judges every position."""
         from cnnlg_tf.export.onnx_model import to_onnx
 
-        return to_onnx(freeze(self.model, lists_positions=False))
+        return self._once(
+            "tensorrt", name, lambda: to_onnx(freeze(self.model, name, lists_positions=False), name)
+        )
+
+    def cases(self, name: str = DEFAULT) -> list[cases.Case]:
+        """Drawn photos of two sizes and two batch sizes, and what the model makes of them."""
+        made: list[cases.Case] = self._once(
+            "cases", name, lambda: cases.drawn_cases(self.model, name)
+        )
+        return made
 
     @cached_property
     def calibration(self) -> list[np.ndarray]:
@@ -53,3 +68,8 @@ class Source:
         """
         photos = cases.read_photos(self.photos, skip=cases.PHOTOS)
         return [cases.resize(photo, 192, 256) for photo in photos]
+
+    def _once(self, kind: str, name: str, make: Callable[[], Any]) -> Any:
+        if (kind, name) not in self._made:
+            self._made[kind, name] = make()
+        return self._made[kind, name]

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cnnlg_tf.errors import ExportError
-from cnnlg_tf.export import manifest, onnx_model, operators, parity
-from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
+from cnnlg_tf.export import onnx_model, operators
+from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES, Tensor, artefact
 from cnnlg_tf.export.source import Source
 from cnnlg_tf.export.writing import writing
 from cnnlg_tf.extras import require
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
 FORMAT = "tensorrt"
-FILE = "model.engine"
+SUFFIX = ".engine"
 PRECISIONS = {"rtx": ("fp32", "fp16"), "classic": ("fp32", "fp16", "int8")}
 CAPABILITIES = {
     "turing": ("SM75",),
@@ -32,6 +32,8 @@ CAPABILITIES = {
     "ada": ("SM89",),
     "blackwell": ("SM120",),
 }
+REFERENCES = ((1, 16), (1, 256), (4, 512))
+"""How many reference photos an engine takes, and their side: least, tuned for, most."""
 Builder = Literal["rtx", "classic"]
 Shape = tuple[int, int, int]
 
@@ -56,8 +58,25 @@ class Profile:
                 f"Received: {self.minimum}, {self.optimum}, {self.maximum}"
             )
 
-    def shapes(self, channels: int) -> list[tuple[int, ...]]:
-        return [(*shape, channels) for shape in (self.minimum, self.optimum, self.maximum)]
+    def shapes(self, tensor: Tensor) -> list[tuple[int, ...]]:
+        """Least, tuned and most sizes of an argument."""
+        made = []
+        for (batch, height, width), (count, side) in zip(
+            (self.minimum, self.optimum, self.maximum), REFERENCES, strict=True
+        ):
+            sizes = {"batch": batch, "height": height, "width": width}
+            sizes |= {"references": count, "reference_height": side, "reference_width": side}
+            made.append(tuple(sizes[n] if isinstance(n, str) else n for n in tensor.shape))
+        return made
+
+    def arguments(self, name: str) -> dict[str, list[tuple[int, ...]]]:
+        """`shapes` of each argument of a signature that has a free size."""
+        inputs = SIGNATURES[name].inputs.items()
+        return {
+            argument: self.shapes(tensor)
+            for argument, tensor in inputs
+            if any(isinstance(size, str) for size in tensor.shape)
+        }
 
 
 @dataclass(frozen=True)
@@ -85,9 +104,10 @@ def export_tensorrt(
     capabilities: tuple[str, ...] = ("ampere", "ada", "blackwell"),
     classic: ClassicOptions | None = None,
 ) -> Path:
-    """Write `path/model.engine`, `path/model.onnx` that it was built from, and their manifest.
+    """Write an engine a signature (`path/model.engine`, `path/refine.engine`), beside each the ONNX model that it was
+    built from, and their manifest.
 
-    The ONNX model's parity is checked here; the engine's own needs a GPU: `tensorrt_runtime` checks it there.
+    The ONNX models' parity is checked here; the engines' own needs a GPU: `tensorrt_runtime` checks it there.
 
     Args:
         source: what other exports of this model share, and the photos that calibrate int8.
@@ -105,42 +125,52 @@ def export_tensorrt(
     sm_names = capability_names(capabilities)
     profile = profile or Profile()
     trt = check_builder(builder)
+    classic = classic or ClassicOptions()
     source = source or Source(model)
-    with writing(path) as folder:
-        operators.check_tensorrt(source.tensorrt_onnx)
-        onnx_model.write_model(source.tensorrt_onnx, source, folder, precision)
-        runner = onnx_model.load_runner(folder)
-        figures = parity.check(model, runner, precision, allow_loss=allow_loss)
-        logger = _logger(trt)
-        network, config, trt_builder = _network(trt, logger, folder / onnx_model.FILE, profile)
-        if builder == "rtx":
-            config.num_compute_capabilities = len(sm_names)
-            for index, name in enumerate(sm_names):
-                config.set_compute_capability(getattr(trt.ComputeCapability, name), index)
-        else:
-            _configure_classic(trt, config, classic or ClassicOptions())
-        engine = trt_builder.build_serialized_network(network, config)
-        if engine is None:
-            raise ExportError(f"TensorRT must build the engine. Received: {logger.text()}")
-        (folder / FILE).write_bytes(engine)
-        if builder == "classic" and classic and classic.timing_cache:
-            with atomic_path(classic.timing_cache) as cache:
-                cache.write_bytes(config.get_timing_cache().serialize())
-        manifest.write_manifest(
-            folder,
-            model,
-            format=FORMAT,
-            precision=precision,
-            signatures=(DEFAULT,),
-            packages=onnx_model.PACKAGES,
-            builder=builder,
-            tensorrt=trt.__version__,
-            compute_capabilities=list(sm_names) if builder == "rtx" else "this machine's",
-            profile=asdict(profile),
-            opset=onnx_model.OPSET,
-            parity_of_onnx=figures,  # the engine's own needs a GPU
-        )
+    with writing(path, FORMAT, precision, source, allow_loss=allow_loss) as draft:
+        for name in draft.names:
+            proto = source.tensorrt_onnx(name)
+            operators.check_tensorrt(proto)
+            file = onnx_model.write_model(proto, source, name, draft.folder, precision)
+            engine = _build(trt, file, profile.arguments(name), builder, sm_names, classic)
+            (draft.folder / artefact(name, SUFFIX)).write_bytes(engine)
+        draft.packages = onnx_model.PACKAGES
+        draft.details = {
+            "builder": builder,
+            "tensorrt": trt.__version__,
+            "compute_capabilities": list(sm_names) if builder == "rtx" else "this machine's",
+            "profile": asdict(profile),
+            "opset": onnx_model.OPSET,
+        }
     return Path(path)
+
+
+def _build(
+    trt: Any,
+    file: Path,
+    shapes: dict[str, list[tuple[int, ...]]],
+    builder: Builder,
+    sm_names: tuple[str, ...],
+    classic: ClassicOptions,
+) -> Any:
+    """The serialised engine of an ONNX file."""
+    logger = _logger(trt)
+    network, config, trt_builder = _network(trt, logger, file, shapes)
+    if builder == "rtx":
+        config.num_compute_capabilities = len(sm_names)
+        for index, name in enumerate(sm_names):
+            config.set_compute_capability(getattr(trt.ComputeCapability, name), index)
+    else:
+        _configure_classic(trt, config, classic)
+    engine = trt_builder.build_serialized_network(network, config)
+    if engine is None:
+        raise ExportError(
+            f"TensorRT must build the engine of {file.name}. Received: {logger.text()}"
+        )
+    if builder == "classic" and classic.timing_cache:
+        with atomic_path(classic.timing_cache) as cache:
+            cache.write_bytes(config.get_timing_cache().serialize())
+    return engine
 
 
 def capability_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -153,16 +183,15 @@ def capability_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sm for name in names for sm in CAPABILITIES[name])
 
 
-def trtexec_line(
-    onnx_file: str, engine_file: str, profile: Profile, classic: ClassicOptions | None = None
-) -> str:
-    """The `trtexec` command that builds what the classic builder builds from an ONNX model of ours."""
+def trtexec_line(name: str, profile: Profile, classic: ClassicOptions | None = None) -> str:
+    """The `trtexec` command that builds what the classic builder builds from the ONNX model of a signature."""
     options = classic or ClassicOptions()
+    onnx_file, engine_file = artefact(name, onnx_model.SUFFIX), artefact(name, SUFFIX)
     parts = [f"trtexec --onnx={onnx_file} --saveEngine={engine_file} --stronglyTyped"]
     for kind, index in (("min", 0), ("opt", 1), ("max", 2)):
         sizes = ",".join(
-            f"{name}:{'x'.join(map(str, profile.shapes(int(t.shape[-1]))[index]))}"
-            for name, t in SIGNATURES[DEFAULT].inputs.items()
+            f"{argument}:{'x'.join(map(str, shapes[index]))}"
+            for argument, shapes in profile.arguments(name).items()
         )
         parts.append(f"--{kind}Shapes={sizes}")
     if options.timing_cache:
@@ -200,7 +229,7 @@ def _classic_module() -> Any:
         raise ExportError(
             "TensorRT's classic builder must run on the machine with the GPU. Missing here: "
             f"{' and '.join(missing)}. --builder rtx needs no GPU; or export ONNX here and build there: "
-            f"{trtexec_line(onnx_model.FILE, FILE, Profile())}"
+            f"{trtexec_line(DEFAULT, Profile())}"
         )
     return importlib.import_module("tensorrt")
 
@@ -223,7 +252,9 @@ def _logger(trt: Any) -> Any:
     return Logger()
 
 
-def _network(trt: Any, logger: Any, file: Path, profile: Profile) -> tuple[Any, Any, Any]:
+def _network(
+    trt: Any, logger: Any, file: Path, shapes: dict[str, list[tuple[int, ...]]]
+) -> tuple[Any, Any, Any]:
     """(network, config, builder) for an ONNX file, the profile set; the builder must outlive the others."""
     builder = trt.Builder(logger)
     flag = getattr(
@@ -235,10 +266,10 @@ def _network(trt: Any, logger: Any, file: Path, profile: Profile) -> tuple[Any, 
         reasons = "; ".join(str(parser.get_error(i)) for i in range(parser.num_errors))
         raise ExportError(f"TensorRT's parser must take the ONNX model. Received: {reasons}")
     config = builder.create_builder_config()
-    shapes = builder.create_optimization_profile()
-    for name, tensor in SIGNATURES[DEFAULT].inputs.items():
-        shapes.set_shape(name, *profile.shapes(int(tensor.shape[-1])))
-    config.add_optimization_profile(shapes)
+    profile = builder.create_optimization_profile()
+    for argument, triple in shapes.items():
+        profile.set_shape(argument, *triple)
+    config.add_optimization_profile(profile)
     return network, config, builder
 
 

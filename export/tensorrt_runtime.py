@@ -17,47 +17,61 @@ import numpy as np
 
 from cnnlg_tf.errors import ArtefactError, CnnlgError, ExportError
 from cnnlg_tf.export import manifest
-from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
+from cnnlg_tf.export.loaded import Loaded, one_a_file
+from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES, artefact
+from cnnlg_tf.export.tensorrt_engine import REFERENCES, SUFFIX, Profile
 
-ENGINE, ONNX = "model.engine", "model.onnx"
 MODULES = {"rtx": ("tensorrt_rtx", "tensorrt-rtx"), "classic": ("tensorrt", "tensorrt")}
 
 
-class Engine:
-    """A deserialised engine with its buffers: call it with (image, mask), get (repaired, uncertainty), numpy arrays.
+def load(folder: Path, threads: int = 0) -> Loaded:
+    """The engines of a folder. `threads` is for processors. Raises what Engine does."""
+    return one_a_file(folder, SUFFIX, lambda file, name: Engine(folder, name))
 
-    Images are float32 [batch, height, width, 3] in [0, 1], masks [batch, height, width, 1] with 1 = missing, within the
-    profile that the engine was built for (`manifest["profile"]`).
+
+class Engine:
+    """A deserialised engine with its buffers: call it with a signature's arguments by name, get its results by name.
+
+    Arguments and results are numpy arrays as `export.signatures` says, within the profile that the engine was built for
+    (`manifest["profile"]`).
+
+    Args:
+        folder: an export of format tensorrt.
+        name: the signature.
 
     Raises:
         ArtefactError: the folder's files are not those of its manifest, or TensorRT refuses the engine.
         ExportError: a package, the driver or a GPU is missing.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path, name: str = DEFAULT) -> None:
+        self.folder, self.name = Path(folder), name
         self.manifest = manifest.verify(folder, format="tensorrt")
+        self._profile = Profile(*map(tuple, self.manifest["profile"].values()))
         module, extra = MODULES[self.manifest["builder"]]
         self._trt = _import(module, extra)
         self._cuda = _import("cuda.bindings.runtime", extra)
         self._check_gpu()
         self._runtime = self._trt.Runtime(self._trt.Logger(self._trt.Logger.ERROR))
-        self._engine = self._runtime.deserialize_cuda_engine((self.folder / ENGINE).read_bytes())
+        file = self.folder / artefact(name, SUFFIX)
+        self._engine = self._runtime.deserialize_cuda_engine(file.read_bytes())
         if self._engine is None:
             raise ArtefactError(
-                f"TensorRT {self._trt.__version__} must be able to load {self.folder / ENGINE}, built with "
+                f"TensorRT {self._trt.__version__} must be able to load {file}, built with "
                 f"{self.manifest['tensorrt']} for {self.manifest['compute_capabilities']}. Received: a refusal"
             )
         self._context = self._engine.create_execution_context()
         self._stream = self._call("cudaStreamCreate")
         self._buffers: dict[str, tuple[int, int]] = {}  # address and bytes, by tensor
 
-    def __call__(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        check_shapes(image.shape, mask.shape, self.manifest["profile"])
+    def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        signature = SIGNATURES[self.name]
+        check_shapes(self.name, inputs, self._profile)
         host_to_device = self._cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
         device_to_host = self._cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
-        for name, value in (("image", image), ("mask", mask)):
-            value = np.ascontiguousarray(value, np.float32)
+        for name, tensor in signature.inputs.items():
+            value = np.ascontiguousarray(inputs[name], tensor.dtype)
+            value = value.reshape(np.shape(inputs[name]))  # a number keeps its rank
             self._context.set_input_shape(name, value.shape)
             self._call(
                 "cudaMemcpy",
@@ -67,8 +81,8 @@ class Engine:
                 host_to_device,
             )
         results = {
-            name: np.empty(tuple(self._context.get_tensor_shape(name)), np.float32)
-            for name in SIGNATURES[DEFAULT].outputs
+            name: np.empty(tuple(self._context.get_tensor_shape(name)), tensor.dtype)
+            for name, tensor in signature.outputs.items()
         }
         for name, value in results.items():
             self._address(name, value.nbytes)
@@ -85,19 +99,15 @@ class Engine:
                 value.nbytes,
                 device_to_host,
             )
-        return results["repaired"], results["uncertainty"]
+        return results
 
-    def benchmark(
-        self, height: int, width: int, batch: int = 1, runs: int = 50
-    ) -> dict[str, float]:
-        """Latency of whole calls, copies included, in milliseconds: median, 95th percentile."""
-        rng = np.random.default_rng(0)
-        image = rng.random((batch, height, width, 3), np.float32)
-        mask = (rng.random((batch, height, width, 1)) > 0.7).astype(np.float32)
+    def benchmark(self, runs: int = 50) -> dict[str, float]:
+        """Milliseconds of whole calls, copies included, at the profile's optimum: median, 95th percentile."""
+        inputs = self._tried()
         times = []
         for _ in range(runs + 5):
             start = time.perf_counter()
-            self(image, mask)
+            self(**inputs)
             times.append(1000.0 * (time.perf_counter() - start))
         return {
             "median_ms": float(np.median(times[5:])),
@@ -106,16 +116,28 @@ class Engine:
 
     def parity(self) -> dict[str, Any]:
         """Compare with the ONNX model that the engine was built from; raises ExportError past the bar."""
-        from cnnlg_tf.export import cases, onnx_model, parity
+        from cnnlg_tf.export import onnx_model, parity
+        from cnnlg_tf.export.cases import Case
 
-        reference = onnx_model.load_runner(self.folder)
-        optimum = self.manifest["profile"]["optimum"]
-        image, mask = cases.drawn_case(*optimum)
-        found = parity.compare(reference(image, mask), self(image, mask), image, mask)
+        inputs = self._tried()
+        expected = onnx_model.load(self.folder)[self.name](**inputs)
+        found = parity.compare(Case(self.name, inputs, expected), self(**inputs))
         loss = found.loss(self.manifest["precision"])
         if loss:
-            raise ExportError(f"the engine does not give its ONNX model's pixels: {loss}")
+            raise ExportError(
+                f"{self.name} of the engine does not give its ONNX model's pixels: {loss}"
+            )
         return {"max_abs": found.max_abs, "hole_psnr": found.hole_psnr}
+
+    def _tried(self) -> dict[str, np.ndarray]:
+        from cnnlg_tf.export import cases
+
+        image, mask = cases.drawn_case(*self._profile.optimum)
+        inputs = cases.arguments(self.name, image, mask)
+        if "reference" in inputs:  # within its own profile
+            side = min(REFERENCES[-1][1], *image.shape[1:3])
+            inputs["reference"] = inputs["reference"][:, :side, :side]
+        return inputs
 
     def _address(self, name: str, size: int) -> int:
         address, held = self._buffers.get(name, (0, 0))
@@ -141,18 +163,22 @@ class Engine:
         return values[0] if values else None
 
 
-def check_shapes(
-    image: tuple[int, ...], mask: tuple[int, ...], profile: dict[str, list[int]]
-) -> None:
-    """Raise ExportError when a call lies outside the engine's profile or the mask does not fit the image."""
-    least, most = profile["minimum"], profile["maximum"]
-    fits = len(image) == 4 and all(a <= n <= b for a, n, b in zip(least, image, most, strict=False))
-    if not fits or image[-1] != 3:
-        raise ExportError(
-            f"image must be [batch, height, width, 3] with sizes from {least} to {most}. Received: {image}"
+def check_shapes(name: str, inputs: dict[str, np.ndarray], profile: Profile) -> None:
+    """Raise ExportError when a call lies outside the engine's profile, or one argument does not fit the image."""
+    for argument, (least, _, most) in profile.arguments(name).items():
+        shape = np.shape(inputs[argument])
+        fits = len(shape) == len(least) and all(
+            a <= n <= b for a, n, b in zip(least, shape, most, strict=True)
         )
-    if mask != (*image[:3], 1):
-        raise ExportError(f"mask must be {(*image[:3], 1)}, like the image. Received: {mask}")
+        if not fits:
+            raise ExportError(
+                f"{argument} must be {SIGNATURES[name].inputs[argument]} with sizes from {least} to {most}. "
+                f"Received: {shape}"
+            )
+        if argument != "image" and SIGNATURES[name].inputs[argument].shape[0] == "batch":
+            wanted = (*np.shape(inputs["image"])[:3], least[-1])
+            if shape != wanted:
+                raise ExportError(f"{argument} must be {wanted}, like the image. Received: {shape}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -165,12 +191,12 @@ def main(arguments: list[str] | None = None) -> int:
     if not (options.benchmark or options.parity):
         parser.error("give --benchmark or --parity")
     try:
-        engine = Engine(options.engine)
-        if options.benchmark:
-            batch, height, width = engine.manifest["profile"]["optimum"]
-            print(f"{height} x {width}, batch {batch}:", engine.benchmark(height, width, batch))
-        if options.parity:
-            print("parity with onnxruntime:", engine.parity())
+        for name in manifest.verify(options.engine, format="tensorrt")["signatures"]:
+            engine = Engine(options.engine, name)
+            if options.benchmark:
+                print(f"{name}, {engine.manifest['profile']['optimum']}:", engine.benchmark())
+            if options.parity:
+                print(f"{name}, parity with onnxruntime:", engine.parity())
     except CnnlgError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnlg_tf.export.signatures import SIGNATURES
+from cnnlg_tf.export.cases import arguments
 
 FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 SIDE = 64
@@ -53,23 +53,14 @@ def write_warmup(folder: Path, names: list[str]) -> None:
     image = np.broadcast_to(rows[:, None, None], (SIDE, SIDE, 3))
     mask = np.zeros((SIDE, SIDE, 1), np.float32)
     mask[SIDE // 4 : SIDE // 2, SIDE // 4 : SIDE // 2] = 1.0
-    encoded = [tf.io.encode_png((255 * x).astype(np.uint8)).numpy() for x in (image, mask)]
-    tensors: dict[str, Any] = {
-        "image": image[None],
-        "mask": mask[None],
-        "image_bytes": np.array([encoded[0]]),
-        "mask_bytes": np.array([encoded[1]]),
-        "seed": np.zeros(2, np.int32),
-        "temperature": np.float32(1.0),
-    }
     (folder / FILE).parent.mkdir()
     with tf.io.TFRecordWriter(str(folder / FILE)) as writer:
         for name in names:
             log = prediction_log()
             request = log.predict_log.request
             request.model_spec.name, request.model_spec.signature_name = "cnnlg", name
-            for key in SIGNATURES[name].inputs:
-                request.inputs[key] = tf.make_tensor_proto(tensors[key]).SerializeToString()
+            for key, value in arguments(name, image[None], mask[None]).items():
+                request.inputs[key] = tf.make_tensor_proto(value).SerializeToString()
             writer.write(log.SerializeToString(deterministic=True))
 
 

@@ -2,17 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import tensorflow as tf
 
-from cnnlg_tf.inference.network import (
-    SMALLEST_SIDE,
-    WIDEST_SIDE,
-    Conditions,
-    Filled,
-    seed_pair,
-)
+from cnnlg_tf.inference.network import WIDEST_SIDE, Conditions, Filled, seed_pair
+from cnnlg_tf.inference.signature_network import side_by_side
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
@@ -71,7 +65,7 @@ class CnnlgNetwork:
             inputs["seed"] = seed_pair(conditions.seed or 0)
             inputs["temperature"] = np.float32(conditions.temperature)
         if conditions.reference:
-            inputs["reference"] = _side_by_side(conditions.reference)[np.newaxis]
+            inputs["reference"] = side_by_side(conditions.reference)
         if conditions.sketch is not None:
             colours, drawn = conditions.sketch
             inputs["sketch"] = colours[np.newaxis]
@@ -95,21 +89,3 @@ class CnnlgNetwork:
     def find_damage(self, image: np.ndarray) -> np.ndarray:
         probability: np.ndarray = self._find(image[np.newaxis])[0][0, ..., 0].numpy()
         return probability
-
-
-def _side_by_side(photos: tuple[np.ndarray, ...]) -> np.ndarray:
-    """One photo of all, each shrunk to WIDEST_SIDE at most."""
-    shrunk = [_shrunk(photo) for photo in photos]
-    height = max(photo.shape[0] for photo in shrunk)
-    level = [np.pad(p, ((0, height - p.shape[0]), (0, 0), (0, 0)), mode="edge") for p in shrunk]
-    return np.concatenate(level, axis=1)
-
-
-def _shrunk(image: np.ndarray) -> np.ndarray:
-    height, width = image.shape[:2]
-    factor = WIDEST_SIDE / max(height, width)
-    if factor >= 1.0:
-        return image
-    size = (max(SMALLEST_SIDE, round(width * factor)), max(SMALLEST_SIDE, round(height * factor)))
-    small: np.ndarray = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return small

@@ -122,7 +122,8 @@ class Network(Protocol):
             hole: bool [h, w], True = missing.
             conditions: all of its `abilities` are among what the network `can`.
             guide: float32 [h, w, 3], a repair of lower resolution, enlarged: only what that
-                resolution lacks is added. For networks that can "guide".
+                resolution lacks is added, and references may be copied from. For networks that can
+                "guide".
         """
 
     def find_damage(self, image: np.ndarray) -> np.ndarray:

@@ -63,9 +63,7 @@ def paint(
         return painted, uncertainty
     draws = None if conditions.seed is None else np.random.default_rng(conditions.seed)
     widest = min(WIDEST_SIDE, network.widest)
-    # what no one can refine is better repaired as it is, while a window shows its surroundings
-    thickness = THICKNESS if "guide" in network.can else max(THICKNESS, widest // 2)
-    for scale, windows, part in plan(hole, widest, thickness):
+    for scale, windows, part in plan(hole, widest):
         for window in windows:
             box = window.box.scaled(scale).clipped(*hole.shape)
             core = window.core.scaled(scale).clipped(*hole.shape)
@@ -97,15 +95,12 @@ def paint(
     return painted, uncertainty
 
 
-def plan(
-    hole: np.ndarray, widest: int, thickness: int
-) -> Iterator[tuple[int, list[Window], np.ndarray]]:
+def plan(hole: np.ndarray, widest: int) -> Iterator[tuple[int, list[Window], np.ndarray]]:
     """(scale, windows at that scale, the part of the hole that they repair), thin parts first.
 
-    A photo that fits one window is one: all of it is context. `thickness`: pixels; thicker parts are repaired at a
-    lower resolution.
+    A photo that fits one window is one: all of it is context.
     """
-    for scale, part in split_by_scale(hole, thickness, TRAINED_SIDE):
+    for scale, part in split_by_scale(hole, THICKNESS, TRAINED_SIDE):
         cells = any_pool(part, scale)
         whole = Box(0, 0, *cells.shape)
         fits = max(hole.shape) <= widest
@@ -121,6 +116,9 @@ def _paint_thick(
     conditions: Conditions,
 ) -> Filled:
     """Fill at 1 / scale of the resolution, then add what each finer one has, step by step.
+
+    What a network cannot refine (one without guided synthesis, an export older than `refine`) stays as smooth as the
+    enlarged repair is.
 
     Args:
         image: float32 [h, w, 3]; missing: bool [h, w]; wanted: bool [h, w], missing pixels that
@@ -167,7 +165,7 @@ def refine(
             continue
         shown = np.where(missing[box][..., np.newaxis], 0.0, image[box])
         given = conditions.within(box)
-        if missing[box].mean() > 0.5 and "reference" in network.can:
+        if missing[box].mean() > 0.5:
             known = _known_square(missing, window.core)
             if known is not None:
                 extra = np.ascontiguousarray(image[known.slices])

@@ -93,7 +93,8 @@ class CNNLG(keras.Model):
             image: [b, h, w, 3] in [0, 1]; what it holds inside the hole is never looked at.
             mask: [b, h, w, 1], 1 = missing; thresholded at 0.5.
             detail: 0 smooth .. 1 as learnt .. 2 crisp.
-            reference: [r, h2, w2, 3] in [0, 1], photos that may be copied from, besides the photo itself.
+            reference: [r, h2, w2, 3] in [0, 1], photos that may be copied from, besides the photo itself; below 0
+                there is nothing to copy, and photos of nothing are as none.
             sketch: [b, h, w, 3] in [0, 1], colours of strokes in the hole that the repair follows. Where they are grey
                 they say that an edge is there, else what colour too.
             sketch_mask: [b, h, w, 1], 1 = a stroke; thresholded at 0.5. With `sketch`.

@@ -185,7 +185,8 @@ def synthesise(
         image: [b, h, w, 3] in [0, 1], sides multiples of 16.
         mask: [b, h, w, 1] of 0 and 1, 1 = missing.
         guide: [b, h, w, 3] in [0, 1], the network's repair.
-        reference: [r, h2, w2, 3] in [0, 1], sides multiples of 16: photos to copy from, besides the photo itself.
+        reference: [r, h2, w2, 3] in [0, 1], sides multiples of 16: photos to copy from, besides the photo itself;
+            below 0 there is nothing to copy.
         passes: searches at each scale, each followed by a vote.
         rounds: of candidates in each search.
         seed: int32 [2], with `temperature`: a share of the sources, half of it, is left out by chance.
@@ -194,7 +195,10 @@ def synthesise(
     """
     thick = _thick(mask) if kept is None else _thick(mask) * (1.0 - kept)
     start = _to_integers(tf.where(mask > 0.5, guide, image))
-    other = None if reference is None else _to_integers(reference)
+    other = None
+    if reference is not None:
+        nothing = tf.cast(tf.reduce_min(reference, axis=-1, keepdims=True) < 0.0, tf.float32)
+        other = (_to_integers(reference), nothing)
     scale: _Scale | None = None
     for number, factor in enumerate(SCALES):
         finer = _Scale(start, mask, thick, other, factor, compact)
@@ -217,7 +221,7 @@ class _Scale:
         start: tf.Tensor,
         mask: tf.Tensor,
         thick: tf.Tensor,
-        reference: tf.Tensor | None,
+        reference: tuple[tf.Tensor, tf.Tensor] | None,
         factor: int,
         compact: bool,
     ) -> None:
@@ -229,9 +233,8 @@ class _Scale:
         image = tf.where(hole > 0.5, start, known)
         other = None
         if reference is not None:
-            whole = tf.zeros_like(reference[..., :1])
-            small, none = _shrink(reference, whole, factor)
-            other = _Layer(small, none, _blurred(small))
+            small, nothing = _shrink(*reference, factor)
+            other = _Layer(small, nothing, _blurred(small))
         self.sources = _Sources(_Layer(known, hole, _blurred(image)), other)
 
         # the grid of cells, padded by REACH

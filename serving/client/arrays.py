@@ -39,6 +39,26 @@ def sample_inputs(image: Any, mask: Any, seed: int, temperature: float) -> dict[
     }
 
 
+def refine_inputs(
+    image: Any, mask: Any, guide: Any, detail: float, reference: Any
+) -> dict[str, Any]:
+    """Inputs of the signature `refine`."""
+    inputs = repair_inputs(image, mask)
+    enlarged = photo_batch(guide, "guide")
+    if enlarged.shape != inputs["image"].shape:
+        raise ImageError(
+            f"guide must be {inputs['image'].shape[1:]} like the image. "
+            f"Received: guide.shape={np.shape(guide)}"
+        )
+    nothing = np.full((1, 16, 16, 3), -1.0, np.float32)
+    return {
+        **inputs,
+        "guide": enlarged,
+        "detail": np.array(detail, np.float32),
+        "reference": nothing if reference is None else photo_batch(reference, "reference"),
+    }
+
+
 def as_repair(image: Any, outputs: Arrays) -> Repair:
     """Outputs of `serving_default`, batched as `image` was."""
     return Repair(as_output(image, outputs, "repaired"), as_output(image, outputs, "uncertainty"))
@@ -50,19 +70,19 @@ def as_damage(image: Any, outputs: Arrays) -> Damage:
     return Damage(probability, as_output(image, outputs, "mask"))
 
 
-def photo_batch(image: Any) -> Array:
+def photo_batch(image: Any, name: str = "image") -> Array:
     """float32 [batch, height, width, 3] in [0, 1].
 
-    The image may be floats in [0, 1] or uint8, with or without the batch axis.
+    The image may be floats in [0, 1] or uint8, with or without the batch axis. `name`: for errors.
 
     Raises:
         ImageError: another shape, dtype or range.
     """
-    array = _unit_floats(image, "image", ImageError)
+    array = _unit_floats(image, name, ImageError)
     if array.ndim not in (3, 4) or array.shape[-1] != 3 or array.size == 0:
         raise ImageError(
-            "image must be [height, width, 3] or [batch, height, width, 3]. "
-            f"Received: image.shape={np.shape(image)}"
+            f"{name} must be [height, width, 3] or [batch, height, width, 3]. "
+            f"Received: {name}.shape={np.shape(image)}"
         )
     return array if array.ndim == 4 else array[np.newaxis]
 

@@ -61,6 +61,13 @@ class AsyncClient(BaseClient):
         inputs = arrays.sample_inputs(image, mask, seed, temperature)
         return arrays.as_output(image, await self.predict(inputs, "sample"), "repaired")
 
+    async def refine(
+        self, image: Any, mask: Any, guide: Any, detail: float = 1.0, reference: Any = None
+    ) -> Array:
+        """See Client.refine."""
+        inputs = arrays.refine_inputs(image, mask, guide, detail, reference)
+        return arrays.as_output(image, await self.predict(inputs, "refine"), "repaired")
+
     async def find_damage(self, image: Any) -> Damage:
         """See Client.find_damage."""
         return arrays.as_damage(

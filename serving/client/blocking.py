@@ -76,6 +76,19 @@ class Client(BaseClient):
         inputs = arrays.sample_inputs(image, mask, seed, temperature)
         return arrays.as_output(image, self.predict(inputs, "sample"), "repaired")
 
+    def refine(
+        self, image: Any, mask: Any, guide: Any, detail: float = 1.0, reference: Any = None
+    ) -> Array:
+        """Add to a repair of lower resolution what that resolution lacks; arrays as in `repair`.
+
+        Args:
+            guide: the repair, enlarged: like `image`, in [0, 1].
+            detail: 0 smooth .. 1 as learnt .. 2 crisp.
+            reference: a photo, or several of one size, that may be copied from besides the image.
+        """
+        inputs = arrays.refine_inputs(image, mask, guide, detail, reference)
+        return arrays.as_output(image, self.predict(inputs, "refine"), "repaired")
+
     def find_damage(self, image: Any) -> Damage:
         """Where a photo looks damaged. `image` as in `repair`."""
         return arrays.as_damage(

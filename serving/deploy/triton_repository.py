@@ -7,12 +7,12 @@ from typing import Any
 
 from cnnlg_tf.errors import ArtefactError
 from cnnlg_tf.export.manifest import verify
-from cnnlg_tf.export.signatures import DEFAULT
+from cnnlg_tf.export.signatures import DEFAULT, artefact
 
-# By an export's format: the suffixes of its model, and what Triton wants it to be called.
+# By an export's format: the file of the model that Triton runs, and what Triton wants it to be called.
 _MODELS = {
-    "onnx": ((".onnx",), "model.onnx"),
-    "tensorrt": ((".plan", ".engine"), "model.plan"),
+    "onnx": (artefact(DEFAULT, ".onnx"), "model.onnx"),
+    "tensorrt": (artefact(DEFAULT, ".engine"), "model.plan"),
 }
 _TYPES = {
     "float32": "TYPE_FP32",
@@ -25,7 +25,7 @@ _TENSOR = re.compile(r"(\w+) \[(.+)\]")
 
 
 def write_repository(export: Path, folder: Path, template: str) -> None:
-    """Fill the folder NAME of a repository from an export.
+    """Fill the folder NAME of a repository from an export: with `serving_default`, whose tensors Triton can batch.
 
     Args:
         export: a folder with an ONNX model or a TensorRT engine, and its manifest.
@@ -36,12 +36,10 @@ def write_repository(export: Path, folder: Path, template: str) -> None:
         ArtefactError: the export is altered, or not one that Triton runs.
     """
     manifest = verify(export)
-    suffixes, name = _MODELS[manifest["format"]]
+    file, name = _MODELS[manifest["format"]]
     version = folder / "1"
     version.mkdir(parents=True)
-    for file in manifest["files"]:
-        target = name if file.endswith(suffixes) else file
-        shutil.copyfile(export / file, version / target)
+    shutil.copyfile(export / file, version / name)
     signature = manifest["signatures"][DEFAULT]
     tensors = [_tensor("input", *item) for item in signature["inputs"].items()]
     tensors += [_tensor("output", *item) for item in signature["outputs"].items()]

@@ -85,7 +85,7 @@ def test_report_measures_exports(
         row.parity.max_abs < 1e-3 and row.cost["latency_ms"] > 0 and row.cost["peak_megabytes"] > 20
     )
     written = json.loads((tmp_path / "report" / "parity.json").read_text())
-    assert len(written["cases"]) == 12 and written["exports"][0]["parity"]["known_exact"]
+    assert len(written["cases"]) == 24 and written["exports"][0]["parity"]["known_exact"]
     assert "| onnx fp32 |" in (tmp_path / "report" / "parity.md").read_text()
     with Image.open(tmp_path / "report" / "worst.png") as picture:
         assert picture.width % 4 == 0
@@ -107,7 +107,7 @@ def test_altered_export_is_not_run(onnx_export: Path, tmp_path: Path) -> None:
     with (copy / "model.onnx").open("ab") as file:
         file.write(b"x")
     with pytest.raises(ArtefactError, match="as its manifest says"):
-        runners.load_runner(copy)
+        runners.load(copy)
     with pytest.raises(ExportError, match="must run on its own. Received: .*as its manifest says"):
         runners.measure(copy, 64, 1)
 
@@ -119,7 +119,7 @@ def test_engine_does_not_run_on_a_cpu(tmp_path: Path) -> None:
         ArtefactError,
         match="runs on a CPU: saved_model, onnx, litert, openvino. Received: 'tensorrt'",
     ):
-        runners.load_runner(tmp_path)
+        runners.load(tmp_path)
 
 
 def test_command_exports_and_reports_bad_usage(
@@ -165,9 +165,9 @@ def test_an_option_that_would_be_ignored_is_bad_usage(words: str, message: str) 
 
 def test_worst_picture_shows_the_difference(model: Any) -> None:
     photos = [np.full((40, 40, 3), 0.5, np.float32)] * 2
-    (case, *_) = cases.make_cases(model, photos)
-    wrong = (case.expected[0] + 0.05 * case.mask, case.expected[1])
+    (case, *_) = cases.make_cases(model, photos, ["serving_default"])
+    wrong = {"repaired": case.expected["repaired"] + 0.05 * case.inputs["mask"]}
     picture = np.asarray(parity_report._picture(case, wrong))
-    width = case.image.shape[2]
-    assert picture.shape == (case.image.shape[1], 4 * width, 3)
+    _, height, width, _ = case.inputs["image"].shape
+    assert picture.shape == (height, 4 * width, 3)
     assert picture[:, 3 * width :].max() == pytest.approx(128, abs=2)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cnnlg_tf.export.cases import arguments
+
 Call = Callable[..., dict[str, np.ndarray]]
 
 
@@ -101,16 +103,22 @@ def test_a_wrong_request_is_an_invalid_argument(
         ("sample", {"temperature": np.float32(-1.0)}, "temperature must be 0 or more"),
         ("sample", {"temperature": np.float32(np.nan)}, "temperature must be 0 or more"),
         ("sample", {"mask": MASK[..., 0]}, "mask must be float32"),
+        ("refine", {"guide": IMAGE[:, :31]}, "like image,] [2 32 48 3] [Received the shape] [2 31 48 3]"),
+        ("refine", {"guide": IMAGE * np.float32(np.nan)}, "guide must lie in [0, 1]"),
+        ("refine", {"detail": np.float32(2.5)}, "detail must be from 0 to 2. Received] [2.5]"),
+        ("refine", {"detail": np.ones(1, np.float32)}, "detail must be float32 []"),
+        ("refine", {"reference": IMAGE[0]}, "reference must be float32 [references, reference_height,"),
+        ("refine", {"reference": IMAGE[:0]}, "reference must have no side of 0"),
+        ("refine", {"reference": IMAGE + 1.0}, "reference must lie in [0, 1], below 0 where there is nothing"),
+        ("refine", {"reference": IMAGE * np.float32(np.nan)}, "reference must lie in [0, 1]"),
         ("find_damage", {"image": IMAGE[0]}, "image must be float32"),
         ("find_damage", {"image": 255.0 * IMAGE}, "image must lie in [0, 1], without NaN"),
     ],
-)
+)  # fmt: skip
 def test_the_other_signatures_check_too(
     call: Call, signature: str, feeds: dict[str, Any], message: str
 ) -> None:
-    good: dict[str, Any] = {"image": IMAGE}
-    if signature == "sample":
-        good |= {"mask": MASK, "seed": np.zeros(2, np.int32), "temperature": np.float32(1.0)}
+    good = arguments(signature, IMAGE, MASK)
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         call(signature, **(good | feeds))
     assert message in str(caught.value)
@@ -143,7 +151,7 @@ def test_what_rounding_adds_is_taken(call: Call) -> None:
 
 
 def test_other_formats_have_no_checks(source: Any) -> None:
-    operators = {node.op for node in source.frozen.graph_def.node}
+    operators = {node.op for node in source.frozen().graph_def.node}
     assert not operators & {"Assert", "PlaceholderWithDefault", "If", "StatelessIf"}
 
 
@@ -153,7 +161,7 @@ def encoded(pixels: np.ndarray) -> bytes:
 
 @pytest.mark.parametrize("missing", [1, 77, 255])
 def test_masks_in_files_mean_what_they_mean_elsewhere(missing: int) -> None:
-    from cnnlg_tf.export.signatures import _decode_mask
+    from cnnlg_tf.export.encoded import decode_mask
 
     hole = np.zeros((8, 9, 1), bool)
     hole[2:4, 3:] = True
@@ -166,8 +174,8 @@ def test_masks_in_files_mean_what_they_mean_elsewhere(missing: int) -> None:
         encoded(np.concatenate([white, grey], -1)),  # strokes in alpha
     ]
     for contents in files:
-        assert np.array_equal(_decode_mask(tf.constant(contents)), hole)
+        assert np.array_equal(decode_mask(tf.constant(contents)), hole)
     ramp = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
-    assert np.array_equal(_decode_mask(tf.constant(encoded(ramp))), ramp > 127)
-    assert not np.any(_decode_mask(tf.constant(encoded(0 * ramp))))
-    assert np.all(_decode_mask(tf.constant(encoded(0 * ramp + missing))))
+    assert np.array_equal(decode_mask(tf.constant(encoded(ramp))), ramp > 127)
+    assert not np.any(decode_mask(tf.constant(encoded(0 * ramp))))
+    assert np.all(decode_mask(tf.constant(encoded(0 * ramp + missing))))

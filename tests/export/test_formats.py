@@ -29,8 +29,8 @@ sys.modules["tensorflow"] = sys.modules["keras"] = None
 import numpy as np
 from cnnlg_tf.export import bundle, litert_model, onnx_model, openvino_model, runners, saved_model
 image, mask = np.full((1, 32, 48, 3), 0.5, np.float32), np.zeros((1, 32, 48, 1), np.float32)
-repaired, uncertainty = runners.load_runner({str(onnx_export)!r})(image, mask)
-assert np.array_equal(repaired, image) and not uncertainty.any()
+results = runners.load({str(onnx_export)!r})["serving_default"](image=image, mask=mask)
+assert np.array_equal(results["repaired"], image) and not results["uncertainty"].any()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -15,7 +15,11 @@ def copy(onnx_export: Path, tmp_path: Path) -> Path:
 
 def test_manifest_says_what_was_exported(onnx_export: Path) -> None:
     made = manifest.verify(onnx_export, format="onnx")
-    assert made["precision"] == "fp32" and made["opset"] == 17 and made["parity"]["meets_bar"]
+    assert (
+        made["precision"] == "fp32"
+        and made["opset"] == 17
+        and made["parity"]["refine"]["meets_bar"]
+    )
     assert made["signatures"]["serving_default"] == {
         "inputs": {
             "image": "float32 [batch, height, width, 3]",
@@ -26,6 +30,9 @@ def test_manifest_says_what_was_exported(onnx_export: Path) -> None:
             "uncertainty": "float32 [batch, height, width, 1]",
         },
     }
+    assert made["signatures"]["refine"]["inputs"]["reference"] == (
+        "float32 [references, reference_height, reference_width, 3]"
+    )
     assert {"cnnlg-tf", "tensorflow", "onnx"} <= set(made["versions"])
 
 

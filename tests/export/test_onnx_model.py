@@ -9,29 +9,27 @@ import pytest
 
 from cnnlg_tf.errors import ArtefactError, ExportError
 from cnnlg_tf.export import cases, operators
-from cnnlg_tf.export.onnx_model import OPSET, export_onnx, load_runner
+from cnnlg_tf.export.onnx_model import OPSET, export_onnx, load
 from cnnlg_tf.export.quantise import quantise
+from cnnlg_tf.export.signatures import SIGNATURES
 from cnnlg_tf.export.source import Source
 
 
-def test_graph_is_checked_named_and_free_in_size(source: Any) -> None:
-    proto = source.onnx
+@pytest.mark.parametrize("name", ["serving_default", "refine"])
+def test_graph_is_checked_named_and_free_in_size(source: Any, name: str) -> None:
+    proto, signature = source.onnx(name), SIGNATURES[name]
     onnx.checker.check_model(proto, full_check=True)
     assert [(o.domain, o.version) for o in proto.opset_import] == [("", OPSET)]
     shapes = {
-        tensor.name: [dim.dim_param or dim.dim_value for dim in tensor.type.tensor_type.shape.dim]
+        tensor.name: tuple(d.dim_param or d.dim_value for d in tensor.type.tensor_type.shape.dim)
         for tensor in [*proto.graph.input, *proto.graph.output]
     }
-    assert shapes == {
-        "image": ["batch", "height", "width", 3],
-        "mask": ["batch", "height", "width", 1],
-        "repaired": ["batch", "height", "width", 3],
-        "uncertainty": ["batch", "height", "width", 1],
-    }
+    declared = signature.inputs | signature.outputs
+    assert shapes == {key: tensor.shape for key, tensor in declared.items()}
 
 
 def test_paddings_are_numbers(source: Any) -> None:
-    convolutions = [node for node in source.onnx.graph.node if node.op_type == "Conv"]
+    convolutions = [node for node in source.onnx().graph.node if node.op_type == "Conv"]
     assert not any(a.name == "auto_pad" for node in convolutions for a in node.attribute)
 
 
@@ -41,14 +39,33 @@ def test_pixels_are_the_models(
 ) -> None:
     image, mask = cases.drawn_case(batch, height, width)
     expected = model.repair(image, mask)
-    for result, wanted in zip(load_runner(onnx_export)(image, mask), expected, strict=True):
-        np.testing.assert_allclose(result, wanted, atol=1e-4)
+    results = load(onnx_export)["serving_default"](image=image, mask=mask)
+    for key, wanted in zip(("repaired", "uncertainty"), expected, strict=True):
+        np.testing.assert_allclose(results[key], wanted, atol=1e-4)
+
+
+def test_what_was_repaired_smaller_is_refined_as_by_the_model(
+    onnx_export: Path, model: Any
+) -> None:
+    """With a reference, without one (a photo of nothing), and with another detail."""
+    image, mask = cases.drawn_case(2, 50, 70)
+    given = cases.arguments("refine", image, mask)
+    nothing = np.full((1, 16, 32, 3), -1.0, np.float32)
+    refine = load(onnx_export)["refine"]
+    for reference, detail in ((given["reference"], 1.0), (nothing, 1.0), (nothing, 0.5)):
+        inputs = given | {"reference": reference, "detail": np.array(detail, np.float32)}
+        other = None if reference is nothing else reference
+        wanted = model.refine(image, mask, given["guide"], detail, other).numpy()
+        received = refine(**inputs)["repaired"]
+        assert np.mean(np.abs(received - wanted)[mask[..., 0] > 0.5] < 1e-4) > 0.99
+        assert np.array_equal(received[mask[..., 0] < 0.5], image[mask[..., 0] < 0.5])
 
 
 def test_float16_is_half_the_size_and_near(model: Any, source: Any, tmp_path: Path) -> None:
     folder = export_onnx(model, tmp_path / "fp16", precision="fp16", source=source)
     made = json.loads((folder / "manifest.json").read_text())
-    assert made["precision"] == "fp16" and made["parity"]["hole_psnr"] > 38
+    assert made["parity"]["refine"]["hole_psnr"] > 38
+    assert made["precision"] == "fp16" and made["parity"]["serving_default"]["hole_psnr"] > 38
     graph = onnx.load(folder / "model.onnx").graph
     weights = [t for t in graph.initializer if len(t.dims) == 4 and t.dims[1] > 1]
     halves = [t for t in weights if t.data_type == onnx.TensorProto.FLOAT16]
@@ -64,7 +81,7 @@ def int8_export(model: Any, source: Any, tmp_path_factory: pytest.TempPathFactor
 
 def test_int8_stores_small_weights_and_is_near(int8_export: Path) -> None:
     made = json.loads((int8_export / "manifest.json").read_text())
-    assert made["parity"]["hole_psnr"] > 32
+    assert made["parity"]["serving_default"]["hole_psnr"] > 32
     graph = onnx.load(int8_export / "model.onnx").graph
     kernels = [t for t in graph.initializer if len(t.dims) == 4 and t.dims[1] > 1]
     types = [t.data_type for t in kernels]
@@ -91,7 +108,7 @@ def test_int8_arithmetic_comes_after_the_choice_of_copies(int8_export: Path) -> 
 
 def test_int8_needs_photos(source: Any) -> None:
     with pytest.raises(ExportError, match="at least one calibration photo. Received: none"):
-        quantise(source.onnx, [])
+        quantise(source.onnx(), "serving_default", [])
 
 
 def test_unknown_precision_is_told(model: Any, tmp_path: Path) -> None:
@@ -100,17 +117,21 @@ def test_unknown_precision_is_told(model: Any, tmp_path: Path) -> None:
 
 
 def test_lost_weights_are_noticed_and_nothing_is_left(
-    model: Any, source: Any, tmp_path: Path
+    model: Any, source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damaged = onnx.ModelProto()
-    damaged.CopyFrom(source.onnx)
+    damaged.CopyFrom(source.onnx())
     for tensor in damaged.graph.initializer:
         if len(tensor.dims) == 4 and tensor.dims[1] > 1:
             zeros = np.zeros(list(tensor.dims), np.float32)
             tensor.CopyFrom(onnx.numpy_helper.from_array(zeros, tensor.name))
     broken = Source(model)
-    broken.onnx = damaged
-    with pytest.raises(ExportError, match="fp32 must have 99% of the hole's values within 0.001"):
+    broken.names = ["serving_default"]
+    monkeypatch.setattr(broken, "onnx", lambda name: damaged)
+    with pytest.raises(
+        ExportError,
+        match="serving_default of the export .*: fp32 must have 99% of the hole's values within 0.001",
+    ):
         export_onnx(model, tmp_path / "x", source=broken)
     assert not list(tmp_path.iterdir())
 
@@ -118,7 +139,7 @@ def test_lost_weights_are_noticed_and_nothing_is_left(
 def test_damaged_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"not a model")
     with pytest.raises(ArtefactError, match="must be an ONNX model that onnxruntime loads"):
-        load_runner(tmp_path)
+        load(tmp_path)
 
 
 def test_unwritable_folder_is_told(model: Any, source: Any, tmp_path: Path) -> None:
@@ -127,9 +148,12 @@ def test_unwritable_folder_is_told(model: Any, source: Any, tmp_path: Path) -> N
         export_onnx(model, tmp_path / "file" / "x", source=source)
 
 
-def test_for_tensorrt_every_operator_is_one_that_it_takes(model: Any, source: Any) -> None:
-    assert operators.unsupported_by_tensorrt(source.tensorrt_onnx) == []
-    assert "NonZero" in operators.unsupported_by_tensorrt(source.onnx)
+@pytest.mark.parametrize("name", ["serving_default", "refine"])
+def test_for_tensorrt_every_operator_is_one_that_it_takes(
+    model: Any, source: Any, name: str
+) -> None:
+    assert operators.unsupported_by_tensorrt(source.tensorrt_onnx(name)) == []
+    assert "NonZero" in operators.unsupported_by_tensorrt(source.onnx(name))
     assert model.lists_positions
 
 

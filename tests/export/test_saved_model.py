@@ -11,7 +11,7 @@ from PIL import Image
 from cnnlg_tf.config import DamageFinderConfig, ModelConfig
 from cnnlg_tf.errors import ArtefactError, ExportError
 from cnnlg_tf.export import signatures
-from cnnlg_tf.export.saved_model import export_saved_model, load_runner, next_version
+from cnnlg_tf.export.saved_model import export_saved_model, load, next_version
 
 from ..conftest import make_mask, make_photo
 
@@ -40,14 +40,21 @@ def test_signatures_are_those_of_the_contract(loaded: Any) -> None:
 
 
 def test_pixels_are_the_models_at_any_size_and_batch(saved_model: Path, model: Any) -> None:
-    runner = load_runner(saved_model)
+    repair = load(saved_model)["serving_default"]
     for batch, height, width in ((1, 33, 64), (3, 48, 40)):
         image = np.random.default_rng(0).random((batch, height, width, 3), np.float32)
         mask = np.zeros((batch, height, width, 1), np.float32)
         mask[:, 10:20, 5:30] = 1.0
         expected = model.repair(image, mask)
-        for result, wanted in zip(runner(image, mask), expected, strict=True):
-            np.testing.assert_allclose(result, wanted, atol=1e-4)
+        results = repair(image=image, mask=mask)
+        for key, wanted in zip(("repaired", "uncertainty"), expected, strict=True):
+            np.testing.assert_allclose(results[key], wanted, atol=1e-4)
+
+
+def test_every_signature_s_parity_is_in_the_manifest(saved_model: Path) -> None:
+    made = json.loads((saved_model / "manifest.json").read_text())
+    assert set(made["parity"]) == set(signatures.SIGNATURES) - {"inpaint_bytes"}
+    assert all(figures["hole_psnr"] > 60 for figures in made["parity"].values())
 
 
 def test_encoded_photos_of_different_sizes_keep_their_known_pixels(loaded: Any) -> None:
@@ -132,14 +139,16 @@ def test_unwritable_folder_is_told(model: Any, tmp_path: Path) -> None:
 
 def test_folder_without_saved_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="must hold a SavedModel with serving_default"):
-        load_runner(tmp_path)
+        load(tmp_path)
 
 
-def test_model_without_damage_finder_leaves_find_damage_out() -> None:
+def test_what_a_model_lacks_is_left_out() -> None:
     class Model:
-        damage_finder = None
+        damage_finder = merge = None
 
-    assert signatures.available(Model()) == ["serving_default", "inpaint_bytes", "sample"]  # type: ignore[arg-type]
+    model: Any = Model()
+    assert signatures.available(model) == ["serving_default", "inpaint_bytes", "sample"]
+    assert signatures.available(model, everywhere=True) == ["serving_default"]
 
 
 @pytest.mark.slow

@@ -3,10 +3,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cnnlg_tf.errors import ArtefactError, ExportError, MissingExtraError
-from cnnlg_tf.export import tensorrt_runtime
+from cnnlg_tf.export import cases, tensorrt_runtime
 from cnnlg_tf.export.tensorrt_engine import (
     ClassicOptions,
     Profile,
@@ -41,7 +42,8 @@ def test_rtx_builds_an_engine_without_a_gpu(engine: Path) -> None:
     assert made["files"]["model.engine"]["bytes"] > 100_000
     assert made["builder"] == "rtx" and made["compute_capabilities"] == ["SM89"]
     assert made["profile"]["maximum"] == [2, 128, 128]
-    assert made["parity_of_onnx"]["meets_bar"]
+    assert made["files"]["refine.engine"]["bytes"] > 50_000
+    assert all(made["parity_of_onnx"][name]["meets_bar"] for name in made["signatures"])
 
 
 @needs_rtx
@@ -54,7 +56,8 @@ def test_running_an_engine_says_what_is_missing(engine: Path, capsys: Any) -> No
 def test_engine_gives_the_onnx_models_pixels(engine: Path) -> None:
     loaded = tensorrt_runtime.Engine(engine)
     assert loaded.parity()["hole_psnr"] > 45
-    assert loaded.benchmark(64, 64)["median_ms"] > 0
+    assert loaded.benchmark()["median_ms"] > 0
+    assert tensorrt_runtime.Engine(engine, "refine").parity()["hole_psnr"] > 45
 
 
 @needs_rtx
@@ -120,25 +123,36 @@ def test_profile_out_of_order_is_told(shapes: Any) -> None:
 
 
 def test_trtexec_line_says_the_same_as_the_builder() -> None:
-    line = trtexec_line("a.onnx", "a.engine", SMALL, ClassicOptions(Path("c"), True, True))
+    line = trtexec_line("serving_default", SMALL, ClassicOptions(Path("c"), True, True))
     assert line == (
-        "trtexec --onnx=a.onnx --saveEngine=a.engine --stronglyTyped "
+        "trtexec --onnx=model.onnx --saveEngine=model.engine --stronglyTyped "
         "--minShapes=image:1x32x32x3,mask:1x32x32x1 --optShapes=image:1x64x64x3,mask:1x64x64x1 "
         "--maxShapes=image:2x128x128x3,mask:2x128x128x1 --timingCacheFile=c "
         "--hardwareCompatibilityLevel=ampere+ --versionCompatible"
     )
+    assert trtexec_line("refine", SMALL).endswith(
+        "--maxShapes=image:2x128x128x3,mask:2x128x128x1,guide:2x128x128x3,reference:4x512x512x3"
+    )
 
 
 def test_calls_outside_the_profile_are_told() -> None:
-    profile = {"minimum": [1, 32, 32], "maximum": [2, 128, 128]}
-    tensorrt_runtime.check_shapes((2, 128, 32, 3), (2, 128, 32, 1), profile)
+    def check(name: str, **changed: tuple[int, ...]) -> None:
+        image, mask = np.zeros((2, 128, 32, 3), np.float32), np.zeros((2, 128, 32, 1), np.float32)
+        inputs = cases.arguments(name, image, mask)
+        inputs |= {key: np.zeros(shape, np.float32) for key, shape in changed.items()}
+        tensorrt_runtime.check_shapes(name, inputs, SMALL)
+
+    check("serving_default")
+    check("refine", reference=(4, 16, 512, 3))
     with pytest.raises(
         ExportError,
-        match=r"sizes from \[1, 32, 32\] to \[2, 128, 128\]. Received: \(1, 16, 64, 3\)",
+        match=r"sizes from \(1, 32, 32, 3\) to \(2, 128, 128, 3\). Received: \(1, 16, 64, 3\)",
     ):
-        tensorrt_runtime.check_shapes((1, 16, 64, 3), (1, 16, 64, 1), profile)
-    with pytest.raises(ExportError, match=r"mask must be \(1, 64, 64, 1\), like the image"):
-        tensorrt_runtime.check_shapes((1, 64, 64, 3), (1, 64, 32, 1), profile)
+        check("serving_default", image=(1, 16, 64, 3))
+    with pytest.raises(ExportError, match=r"mask must be \(2, 128, 32, 1\), like the image"):
+        check("serving_default", mask=(2, 64, 32, 1))
+    with pytest.raises(ExportError, match=r"reference must be .* to \(4, 512, 512, 3\)"):
+        check("refine", reference=(5, 16, 16, 3))
 
 
 def test_runtime_verifies_the_artefact(onnx_export: Path) -> None:

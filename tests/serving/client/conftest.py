@@ -33,6 +33,16 @@ SIGNATURES: dict[str, Any] = {
         {"image_bytes": STRING, "mask_bytes": STRING},
         {"repaired_bytes": STRING},
     ),
+    "refine": (
+        {
+            "image": IMAGE,
+            "mask": PLANE,
+            "guide": IMAGE,
+            "detail": ("DT_FLOAT", []),
+            "reference": IMAGE,
+        },
+        {"repaired": IMAGE},
+    ),
     "sample": (
         {
             "image": IMAGE,
@@ -58,6 +68,11 @@ def run_model(signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.nda
         probability = image.mean(-1, keepdims=True).astype(np.float32)
         return {"mask_probability": probability, "mask": np.round(probability)}
     mask = inputs["mask"]
+    if signature == "refine":
+        # darker by the detail, and as bright as the references that hold something
+        light = np.maximum(inputs["reference"], 0.0).mean()
+        filled = np.clip(inputs["guide"] - inputs["detail"] / 4 + light, 0.0, 1.0)
+        return {"repaired": (image * (1 - mask) + filled * mask).astype(np.float32)}
     if signature == "sample":
         fill = inputs["temperature"] * np.float32(inputs["seed"].sum() % 16) / 16
         return {"repaired": (image * (1 - mask) + fill * mask).astype(np.float32)}

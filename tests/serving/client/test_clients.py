@@ -102,6 +102,21 @@ def test_sample_sends_seed_and_temperature(connect: Connect, model: Any) -> None
     np.testing.assert_array_equal(sample, np.full((4, 4, 3), 0.25, np.float32), strict=True)
 
 
+def test_refine_sends_guide_detail_and_reference(connect: Connect, model: Any) -> None:
+    client = connect(model.address)
+    image, mask, guide = np.zeros((4, 4, 3)), np.ones((4, 4)), np.full((4, 4, 3), 0.5, np.float32)
+    light = np.full((2, 5, 6, 3), 0.125, np.float32)
+    for arguments, wanted in (((), 0.25), ((2.0,), 0.0), ((1.0, light), 0.375)):
+        refined = client.refine(image, mask, guide, *arguments)
+        np.testing.assert_array_equal(refined, np.full((4, 4, 3), wanted, np.float32), strict=True)
+    with pytest.raises(
+        ImageError, match=r"guide must be \(4, 4, 3\) like the image. Received: .*5"
+    ):
+        client.refine(image, mask, np.zeros((5, 4, 3)))
+    with pytest.raises(ImageError, match="reference must lie in"):
+        client.refine(image, mask, guide, reference=-light)
+
+
 def test_find_damage(connect: Connect, model: Any) -> None:
     damage = connect(model.address).find_damage(np.full((1, 2, 5, 3), 0.75))
     np.testing.assert_array_equal(damage.mask_probability, np.full((1, 2, 5, 1), 0.75))

@@ -53,9 +53,7 @@ def triton_export(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-@pytest.mark.parametrize(
-    ("kind", "file"), [("onnx", "cnnlg.onnx"), ("tensorrt", "a.engine"), ("tensorrt", "b.plan")]
-)
+@pytest.mark.parametrize(("kind", "file"), [("onnx", "model.onnx"), ("tensorrt", "model.engine")])
 def test_triton_repository(
     kind: str, file: str, triton_export: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -95,7 +93,7 @@ def test_exports_that_triton_does_not_run(
     refused("onnx or tensorrt. Received: format 'litert'", "litert", "net.tflite")
     refused("Received: a TensorRT-RTX engine", "tensorrt", "net.engine", builder="rtx")
     free = {"serving_default": {"inputs": {"seed": "int32 [2]"}, "outputs": {}}}
-    refused(r"\[batch, ...\]'. Received: seed: int32 \[2\]", "onnx", "a.onnx", signatures=free)
+    refused(r"\[batch, ...\]'. Received: seed: int32 \[2\]", "onnx", "model.onnx", signatures=free)
     altered = {"a.onnx": {"bytes": 7, "sha256": "0"}}
     refused("must have the sha256 0", "onnx", "a.onnx", files=altered)
     assert not (tmp_path / "out").exists()

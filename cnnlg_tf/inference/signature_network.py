@@ -1,0 +1,97 @@
+"""Whatever answers the exports' signatures as a Network: an export in this process, a server elsewhere."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cnnlg_tf.inference.network import (
+    SMALLEST_SIDE,
+    WIDEST_SIDE,
+    Conditions,
+    Filled,
+    seed_pair,
+)
+
+ABILITIES = {"sample": "sample", "refine": "guide", "find_damage": "find_damage"}
+"""What a network can do that has a signature beside `serving_default`."""
+
+Call = Callable[[dict[str, Any], str], dict[str, np.ndarray]]
+
+
+class SignatureNetwork:
+    """Fills windows by calling signatures, `export.signatures` says which there are.
+
+    Args:
+        call: (arguments by name, signature) -> results by name, batches of one.
+        signatures: the names that can be called.
+        least: pixels; smaller windows are padded to it.
+        widest: as of every network.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        signatures: Iterable[str],
+        *,
+        least: int = SMALLEST_SIDE,
+        widest: int = WIDEST_SIDE,
+    ) -> None:
+        self._call = call
+        self._least = least
+        self.widest = widest
+        self.can = frozenset(ABILITIES[name] for name in signatures if name in ABILITIES)
+
+    def fill(
+        self,
+        image: np.ndarray,
+        hole: np.ndarray,
+        conditions: Conditions,
+        guide: np.ndarray | None = None,
+    ) -> Filled:
+        height, width = hole.shape
+        padding = ((0, max(0, self._least - height)), (0, max(0, self._least - width)))
+
+        def batch(values: np.ndarray) -> np.ndarray:
+            return np.pad(values, (*padding, (0, 0)), mode="edge")[np.newaxis]
+
+        mask = np.pad(hole, padding)[np.newaxis, ..., np.newaxis].astype(np.float32)
+        name, inputs = "serving_default", {"image": batch(image), "mask": mask}
+        if guide is not None:
+            name = "refine"
+            inputs["guide"] = batch(guide)
+            inputs["detail"] = np.array(conditions.detail, np.float32)
+            inputs["reference"] = side_by_side(conditions.reference)
+        elif "sample" in conditions.abilities:
+            name = "sample"
+            inputs["seed"] = seed_pair(conditions.seed or 0)
+            inputs["temperature"] = np.array(conditions.temperature, np.float32)
+        found = self._call(inputs, name)
+        uncertainty = found.get("uncertainty", np.zeros_like(mask))
+        return Filled(found["repaired"][0, :height, :width], uncertainty[0, :height, :width, 0])
+
+    def find_damage(self, image: np.ndarray) -> np.ndarray:
+        found = self._call({"image": image[np.newaxis]}, "find_damage")
+        probability: np.ndarray = found["mask_probability"][0, ..., 0]
+        return probability
+
+
+def side_by_side(photos: tuple[np.ndarray, ...]) -> np.ndarray:
+    """One photo of all, [1, h, w, 3], each shrunk to WIDEST_SIDE at most; without any, one that holds nothing."""
+    if not photos:
+        return np.full((1, SMALLEST_SIDE, SMALLEST_SIDE, 3), -1.0, np.float32)
+    shrunk = [_shrunk(photo) for photo in photos]
+    height = max(photo.shape[0] for photo in shrunk)
+    level = [np.pad(p, ((0, height - p.shape[0]), (0, 0), (0, 0)), mode="edge") for p in shrunk]
+    return np.concatenate(level, axis=1)[np.newaxis]
+
+
+def _shrunk(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    factor = WIDEST_SIDE / max(height, width)
+    if factor >= 1.0:
+        return image
+    size = (max(SMALLEST_SIDE, round(width * factor)), max(SMALLEST_SIDE, round(height * factor)))
+    small: np.ndarray = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return small

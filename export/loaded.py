@@ -1,0 +1,36 @@
+"""A loaded export: its signatures as functions of numpy arrays, given and returned by name."""
+
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES, artefact
+
+Function = Callable[..., dict[str, np.ndarray]]
+Loaded = dict[str, Function]
+
+
+def one_a_file(folder: Path, suffix: str, load: Callable[[Path, str], Function]) -> Loaded:
+    """The signatures of a format of one graph a file: the default at once, others when first called.
+
+    Args:
+        load: (file, signature) -> the function in it.
+    """
+    loaded = {DEFAULT: load(folder / artefact(DEFAULT, suffix), DEFAULT)}
+    for name in SIGNATURES:
+        file = folder / artefact(name, suffix)
+        if name != DEFAULT and file.is_file():
+            loaded[name] = _later(partial(load, file, name))
+    return loaded
+
+
+def _later(load: Callable[[], Function]) -> Function:
+    load = cache(load)
+
+    def call(**inputs: Any) -> dict[str, np.ndarray]:
+        return load()(**inputs)
+
+    return call
