@@ -59,19 +59,19 @@ def read_photos(folder: str | Path | None, count: int = PHOTOS, skip: int = 0) -
 
 def make_cases(model: "CNNLG", photos: list[np.ndarray], names: list[str]) -> list[Case]:
     """Every photo at both sizes, in batches of both lengths, with holes, for each of the named signatures."""
-    made = []
+    made, functions = [], Functions(model)
     for batch, height, width in SHAPES:
         for start in range(0, len(photos) - batch + 1, batch):
             image = np.stack([resize(p, height, width) for p in photos[start : start + batch]])
             mask = np.stack([hole_for(height, width, start + i) for i in range(batch)])
-            made += [_case(model, name, image, mask) for name in names]
+            made += [_case(functions, name, image, mask) for name in names]
     return made
 
 
-def drawn_cases(model: "CNNLG", name: str) -> list[Case]:
+def drawn_cases(functions: Functions, name: str) -> list[Case]:
     """Drawn pictures of DRAWN_SHAPES for a signature."""
     drawn = [drawn_case(*shape, seed=seed) for seed, shape in enumerate(DRAWN_SHAPES)]
-    return [_case(model, name, image, mask) for image, mask in drawn]
+    return [_case(functions, name, image, mask) for image, mask in drawn]
 
 
 def arguments(name: str, image: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
@@ -90,9 +90,9 @@ def arguments(name: str, image: np.ndarray, mask: np.ndarray) -> dict[str, np.nd
     return {argument: examples[argument]() for argument in SIGNATURES[name].inputs}
 
 
-def _case(model: "CNNLG", name: str, image: np.ndarray, mask: np.ndarray) -> Case:
+def _case(functions: Functions, name: str, image: np.ndarray, mask: np.ndarray) -> Case:
     inputs = arguments(name, image, mask)
-    results = SIGNATURES[name].compute(Functions(model), **inputs)
+    results = functions[name](*inputs.values())
     return Case(name, inputs, {key: value.numpy() for key, value in results.items()})
 
 

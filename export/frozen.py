@@ -5,12 +5,9 @@ without a word; constants it keeps.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnnlg_tf.export.signatures import SIGNATURES, Functions
-
-if TYPE_CHECKING:
-    from cnnlg_tf.models.cnnlg import CNNLG
 
 
 @dataclass(frozen=True)
@@ -22,21 +19,11 @@ class FrozenGraph:
     outputs: dict[str, str]
 
 
-def freeze(model: "CNNLG", name: str, lists_positions: bool = True) -> FrozenGraph:
-    """Freeze a signature for inference; what is free in it stays so.
-
-    Args:
-        lists_positions: False for runtimes without sizes that depend on data (TensorRT): the synthesis then judges
-            every position of the photo, and not only those in the hole.
-    """
+def freeze(functions: Functions, name: str) -> FrozenGraph:
+    """Freeze a signature for inference; what is free in it stays so."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    signature, function = SIGNATURES[name], Functions(model)[name]
-    before, model.lists_positions = model.lists_positions, lists_positions
-    try:
-        concrete = function.get_concrete_function()
-    finally:
-        model.lists_positions = before
+    signature, concrete = SIGNATURES[name], functions[name].get_concrete_function()
     frozen = convert_variables_to_constants_v2(concrete)
     graph_def = frozen.graph.as_graph_def(add_shapes=True)
     _join_dilated_convolutions(graph_def)

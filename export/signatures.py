@@ -61,11 +61,15 @@ class Functions:
 
     Args:
         checked: the graphs check ranks, sizes and values themselves (`checks`), which only TensorFlow can do.
+        lists_positions: False for runtimes without sizes that depend on data (TensorRT): the synthesis then judges
+            every position of the photo, and not only those in the hole.
     """
 
-    def __init__(self, model: "CNNLG", *, checked: bool = False) -> None:
+    def __init__(
+        self, model: "CNNLG", *, checked: bool = False, lists_positions: bool = True
+    ) -> None:
         self.model = model
-        self._checked = checked
+        self._checked, self._lists_positions = checked, lists_positions
         self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -84,7 +88,11 @@ class Functions:
             named = dict(zip(signature.inputs, arguments, strict=True))
             if self._checked:
                 named = checked_arguments(name, named)
-            return signature.compute(self, **named)
+            before, self.model.lists_positions = self.model.lists_positions, self._lists_positions
+            try:
+                return signature.compute(self, **named)
+            finally:
+                self.model.lists_positions = before
 
         return tf.function(function, input_signature=specs(name), autograph=False)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnlg_tf.export import cases
 from cnnlg_tf.export.frozen import FrozenGraph, freeze
-from cnnlg_tf.export.signatures import DEFAULT, available
+from cnnlg_tf.export.signatures import DEFAULT, Functions, available
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
@@ -32,9 +32,14 @@ class Source:
         """The signatures that every format has."""
         return available(self.model, everywhere=True)
 
+    @cached_property
+    def functions(self) -> Functions:
+        """The model's signatures in TensorFlow, each traced once."""
+        return Functions(self.model)
+
     def frozen(self, name: str = DEFAULT) -> FrozenGraph:
         """The frozen graph."""
-        frozen: FrozenGraph = self._once("frozen", name, lambda: freeze(self.model, name))
+        frozen: FrozenGraph = self._once("frozen", name, lambda: freeze(self.functions, name))
         return frozen
 
     def onnx(self, name: str = DEFAULT) -> Any:
@@ -47,14 +52,13 @@ class Source:
         """The same for TensorRT, whose sizes depend on no data: the synthesis judges every position."""
         from cnnlg_tf.export.onnx_model import to_onnx
 
-        return self._once(
-            "tensorrt", name, lambda: to_onnx(freeze(self.model, name, lists_positions=False), name)
-        )
+        functions = Functions(self.model, lists_positions=False)
+        return self._once("tensorrt", name, lambda: to_onnx(freeze(functions, name), name))
 
     def cases(self, name: str = DEFAULT) -> list[cases.Case]:
         """Drawn photos of two sizes and two batch sizes, and what the model makes of them."""
         made: list[cases.Case] = self._once(
-            "cases", name, lambda: cases.drawn_cases(self.model, name)
+            "cases", name, lambda: cases.drawn_cases(self.functions, name)
         )
         return made
 
