@@ -7,10 +7,21 @@ one request gets INVALID_ARGUMENT.
 
 from typing import Any
 
-from cnnlg_tf.export.signatures import SIGNATURES, Tensor
+from cnnlg_tf.export.signatures import SIGNATURES, Functions, Tensor, specs
 
 TOLERANCE = 1e-3
 """How far beyond [0, 1] rounding may bring a value."""
+
+
+def checked(functions: Functions, name: str) -> Any:
+    """A signature's tf.function that checks ranks, sizes and values, and then calls the one without checks."""
+    import tensorflow as tf
+
+    def function(*arguments: Any) -> Any:
+        named = dict(zip(SIGNATURES[name].inputs, arguments, strict=True))
+        return functions[name](*checked_arguments(name, named).values())
+
+    return tf.function(function, input_signature=specs(name), autograph=False)
 
 
 def checked_arguments(signature: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnlg_tf.errors import ArtefactError, ExportError
+from cnnlg_tf.export.checks import checked
 from cnnlg_tf.export.loaded import Loaded
-from cnnlg_tf.export.signatures import DEFAULT, Functions, available
+from cnnlg_tf.export.signatures import DEFAULT, available
 from cnnlg_tf.export.source import Source
 from cnnlg_tf.export.warmup import write_warmup
 from cnnlg_tf.export.writing import writing
@@ -38,7 +39,7 @@ def export_saved_model(
         path: the folder of versions, what TensorFlow Serving calls the base path.
         precision: fp32.
         allow_loss: write it even if its parity misses the bar.
-        source: what other exports of this model share: the cases that prove parity.
+        source: what other exports of this model share.
         version: a positive number; None takes the next free one.
 
     Returns:
@@ -57,8 +58,9 @@ def export_saved_model(
     folder, names = path / str(version), available(model)
     with writing(folder, FORMAT, precision, source, allow_loss=allow_loss, names=names) as draft:
         module = tf.Module(name="cnnlg")
-        checked = Functions(model, checked=True)
-        functions = {name: checked[name].get_concrete_function() for name in names}
+        functions = {
+            name: checked(source.functions, name).get_concrete_function() for name in names
+        }
         module.weights = _weights_of(functions)
         tf.saved_model.save(module, str(draft.folder), signatures=functions)
         write_warmup(draft.folder, names)

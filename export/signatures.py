@@ -60,16 +60,13 @@ class Functions:
     """A model's signatures as tf.functions, each made when first asked for.
 
     Args:
-        checked: the graphs check ranks, sizes and values themselves (`checks`), which only TensorFlow can do.
         lists_positions: False for runtimes without sizes that depend on data (TensorRT): the synthesis then judges
             every position of the photo, and not only those in the hole.
     """
 
-    def __init__(
-        self, model: "CNNLG", *, checked: bool = False, lists_positions: bool = True
-    ) -> None:
+    def __init__(self, model: "CNNLG", *, lists_positions: bool = True) -> None:
         self.model = model
-        self._checked, self._lists_positions = checked, lists_positions
+        self._lists_positions = lists_positions
         self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -80,14 +77,10 @@ class Functions:
     def _make(self, name: str) -> Any:
         import tensorflow as tf
 
-        from cnnlg_tf.export.checks import checked_arguments
-
         signature = SIGNATURES[name]
 
         def function(*arguments: Any) -> dict[str, Any]:
             named = dict(zip(signature.inputs, arguments, strict=True))
-            if self._checked:
-                named = checked_arguments(name, named)
             before, self.model.lists_positions = self.model.lists_positions, self._lists_positions
             try:
                 return signature.compute(self, **named)

@@ -15,7 +15,7 @@ from cnnlg_tf.models.guided_synthesis import Synthesis, synthesise
 from cnnlg_tf.models.latent_guide import LatentGuide
 from cnnlg_tf.models.mask_refiner import MaskRefiner
 from cnnlg_tf.models.merge import Merge
-from cnnlg_tf.models.pixels import known_range
+from cnnlg_tf.models.pixels import known_range, quotient
 from cnnlg_tf.models.prior import Context, Prior
 from cnnlg_tf.models.sketch import (
     Sketch,
@@ -366,8 +366,9 @@ def pad_to_multiple(image: tf.Tensor, multiple: int) -> tf.Tensor:
         size = tf.shape(image)[axis] if image.shape[axis] is None else image.shape[axis]
         if isinstance(size, int) and size % multiple == 0:
             continue
-        padded = (
-            (size + multiple - 1) // multiple * multiple
-        )  # ONNX divides towards zero: no negatives
+        most = size + multiple - 1
+        padded = multiple * (
+            most // multiple if isinstance(size, int) else quotient(most, multiple)
+        )
         image = tf.gather(image, tf.minimum(tf.range(padded), size - 1), axis=axis)
     return image

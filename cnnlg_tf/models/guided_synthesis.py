@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlg_tf.models.fill import upsample
+from cnnlg_tf.models.pixels import quotient
 
 CELL = 2  # px
 PATCH = 3 * CELL  # px
@@ -69,17 +70,22 @@ class _Sources:
         self.guide = tf.concat([layer.guide for layer in layers], axis=0)
         self.energy = tf.concat([layer.energy for layer in layers], axis=0)
 
-    def moved(self, source: tf.Tensor, dy: tf.Tensor, dx: tf.Tensor) -> tf.Tensor:
-        """The source dy rows and dx columns of pixels away, kept among the photos, or references, that it is of.
+    def step(self, dy: tf.Tensor, dx: tf.Tensor) -> "_Step":
+        """What `moved` needs to go dy rows and dx columns of pixels away."""
+        other = None if self.reference is None else dy * self.reference.columns + dx
+        return _Step(dy * self.photo.columns + dx, other)
+
+    def moved(self, source: tf.Tensor, step: "_Step") -> tf.Tensor:
+        """The source a step away, kept among the photos, or references, that it is of.
 
         0, which is no whole patch, stands for none and stays.
         """
-        moved = self.photo.clip(source + dy * self.photo.columns + dx)
+        moved = self.photo.clip(source + step.photo)
         moved = tf.where(source > 0, moved, 0)
-        if self.reference is None:
+        if self.reference is None or step.reference is None:
             return moved
         first = self.photo.count
-        other = first + self.reference.clip(source - first + dy * self.reference.columns + dx)
+        other = first + self.reference.clip(source - first + step.reference)
         return tf.where(source < first, moved, other)
 
     def around(self, source: tf.Tensor) -> tf.Tensor:
@@ -104,11 +110,18 @@ class _Sources:
 
     def elsewhere(self, source: tf.Tensor, photo: tf.Tensor) -> tf.Tensor:
         """1 where a source is of another photo of the batch: [m], [n] -> [n, m]. References serve all."""
-        owner = source // (self.photo.rows * self.photo.columns)
+        owner = quotient(source, self.photo.rows * self.photo.columns)
         away = owner[None] != photo[:, None]
         if self.reference is not None:
             away = away & (source < self.photo.count)[None]
         return tf.cast(away, tf.float32)
+
+
+class _Step(NamedTuple):
+    """How many places in the row of sources a displacement is, among the photos and among the references."""
+
+    photo: tf.Tensor
+    reference: tf.Tensor | None
 
 
 class _Layer:
@@ -146,8 +159,9 @@ class _Layer:
 
     def split(self, source: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """(photo, row, column), counted without the margin."""
-        row = source // self.columns
-        return row // self.rows, row % self.rows - MARGIN, source % self.columns - MARGIN
+        row = quotient(source, self.columns)
+        photo = quotient(row, self.rows)
+        return photo, row - photo * self.rows - MARGIN, source - row * self.columns - MARGIN
 
     def join(self, photo: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
         return (photo * self.rows + row + MARGIN) * self.columns + column + MARGIN
@@ -157,6 +171,17 @@ class _Layer:
     ) -> tf.Tensor:
         photo, row, column = self.split(self.clip(source))
         return to.clip(to.join(photo, step * row + dy, step * column + dx))
+
+
+class _Patch(NamedTuple):
+    """What each position's patch is compared by.
+
+    target: [n, 108, 1], its colours times -2; energy: [n, 1], their squares' sum; guide: [n, 1, 3], the colour there.
+    """
+
+    target: tf.Tensor
+    energy: tf.Tensor
+    guide: tf.Tensor
 
 
 class _Field(NamedTuple):
@@ -240,17 +265,29 @@ class _Scale:
         # the grid of cells, padded by REACH
         shape = tf.shape(hole)
         self.batch = shape[0]
-        self.rows, self.columns = shape[1] // CELL + 2 * REACH, shape[2] // CELL + 2 * REACH
+        self.rows = quotient(shape[1], CELL) + 2 * REACH
+        self.columns = quotient(shape[2], CELL) + 2 * REACH
         cells = tf.nn.max_pool2d(thick, CELL, CELL, "VALID")
         self.touched = self._grid(tf.nn.max_pool2d(cells, 3, 1, "SAME"))[:, 0]
         self.count = tf.size(self.touched)
         listed = tf.where(self.touched > 0.5)[:, 0] if compact else tf.range(self.count)
         self.positions = tf.cast(listed, tf.int32)
-        self.anchors = self._anchors(self.positions)
-        self.thick = self._grid(tf.nn.space_to_depth(tf.repeat(thick, 3, axis=-1), CELL))  # [n, 12]
+        self.at, self.numbers = self.positions[:, None], tf.range(tf.size(self.positions))
+        self.place = self._split(self.positions)
+        self.anchors = self._anchors(*self.place)
+        square = tf.stack([dy * self.columns + dx for dy, dx in SQUARE])
+        self.around = self._on_grid(self.at + square)  # [n, 9], the cells of each position's patch
+        dy, dx = (tf.constant([way[axis] for way in NEAR + FAR]) for axis in (0, 1))
+        self.ways = dy * self.columns + dx
+        self.back = self.sources.step(-CELL * dy, -CELL * dx)
+        dy, dx = (tf.constant([cell[axis] for cell in SQUARE]) for axis in (0, 1))
+        self.to_middle = self.sources.step(-CELL * dy, -CELL * dx)
+        thick = self._grid(tf.nn.space_to_depth(tf.repeat(thick, 3, axis=-1), CELL))  # [n, 12]
+        self.thick = tf.gather(thick, self.positions)
         folded = _pad_edge(tf.nn.space_to_depth(image, CELL), REACH)
         self.estimate = tf.reshape(folded, [self.count, 3 * CELL**2])
-        self.weights = self._grid(1.3 ** (-CELL * _depth(cells)))[:, 0]
+        weights = self._grid(1.3 ** (-CELL * _depth(cells)))[:, 0]
+        self.weights = tf.gather(weights, self.around)  # [n, 9]
         self.field = _Field(tf.fill([self.count], -1), tf.fill([self.count], UNUSABLE))
         self.exhaustive = False
 
@@ -269,10 +306,11 @@ class _Scale:
         A coarse scale may know no place like the one that is missing, and what it laid there looks plausible to itself.
         """
         step = coarser.factor // self.factor
-        photo, row, column = self._split(self.positions)
-        above = coarser._join(photo, row // step, column // step)
+        photo, row, column = self.place
+        row_above, column_above = quotient(row, step), quotient(column, step)
+        above = coarser._join(photo, row_above, column_above)
         source = tf.gather(coarser.field.source, above)
-        within = (CELL * (row % step), CELL * (column % step))
+        within = (CELL * (row - step * row_above), CELL * (column - step * column_above))
         here = coarser.sources.finer(source, step, *within, self.sources)
         found_there = tf.gather(coarser.field.cost, above) < 0.5 * UNUSABLE
         whole = found_there & (tf.gather(self.sources.energy, here) < UNUSABLE)
@@ -307,7 +345,8 @@ class _Scale:
         before = tf.reduce_sum(tf.cast(usable[:-1][None] < ends[:, None], tf.int32), axis=1)
         first = tf.pad(before[:-1], [[1, 0]])
         count = tf.maximum(before - first, 1)[:, None]
-        few = first[:, None] + tf.range(FEW) * tf.maximum(count // FEW, 1) % count
+        few = tf.range(FEW) * tf.maximum(quotient(count, FEW), 1)
+        few = first[:, None] + few - count * quotient(few, count)
         return tf.minimum(tf.reshape(few, [-1]), tf.size(usable) - 1)
 
     def _off_colour(self, source: tf.Tensor) -> tf.Tensor:
@@ -328,7 +367,7 @@ class _Scale:
 
     def search(self, turn: int, rounds: int, chance: int) -> None:
         """Better sources: the best of all at the coarsest scale, then neighbours' and some by chance."""
-        target = tf.gather(self.estimate, self._around(self.positions))  # [n, 9, 12]
+        target = tf.gather(self.estimate, self.around)  # [n, 9, 12]
         target = tf.reshape(target, [-1, 9 * 3 * CELL**2])
         guide = tf.gather(self.sources.guide, self.anchors)  # [n, 3]
         if self.exhaustive:
@@ -340,8 +379,13 @@ class _Scale:
             query = tf.concat([target, weight * guide], axis=-1)
             keys = tf.concat([keys, colours], axis=-1)
             self._take(*self._match(query, keys, size, self.usable))
+        patch = _Patch(
+            -2.0 * target[..., None],
+            tf.reduce_sum(tf.square(target), axis=-1, keepdims=True),
+            guide[:, None],
+        )
         for number in range(rounds):
-            self._improve(target, guide, number, turn * rounds + number, chance)
+            self._improve(patch, number, turn * rounds + number, chance)
 
     def _match(
         self, query: tf.Tensor, keys: tf.Tensor, size: tf.Tensor, sources: tf.Tensor
@@ -352,40 +396,43 @@ class _Scale:
         """
         # twice the query before, not the product after: OpenVINO would fuse that, and round both to bfloat16
         cost = size[None] + tf.matmul(-2.0 * query, keys, transpose_b=True)  # [n, m]
-        cost += UNUSABLE * self.sources.elsewhere(sources, self._split(self.positions)[0])
+        cost += UNUSABLE * self.sources.elsewhere(sources, self.place[0])
         best = tf.gather(sources, tf.argmin(cost, axis=1, output_type=tf.int32))
         some = tf.reduce_min(cost, axis=1) < 0.5 * UNUSABLE
         return tf.where(some, best, 0), tf.where(some, 0.0, UNUSABLE)
 
-    def _improve(
-        self, target: tf.Tensor, guide: tf.Tensor, number: int, draw: int, chance: int
-    ) -> None:
+    def _improve(self, patch: "_Patch", number: int, draw: int, chance: int) -> None:
         """One round: the cheapest of a position's own source, those that go on from neighbours', and some by chance."""
         own = tf.maximum(tf.gather(self.field.source, self.positions), 0)[:, None]  # [n, 1]
-        ways = NEAR + FAR if number % 2 == 0 else NEAR
-        dy, dx = (tf.constant([way[axis] for way in ways]) for axis in (0, 1))
-        neighbours = self.positions[:, None] + (dy * self.columns + dx)  # [n, w]
-        source = tf.gather(self.field.source, self._on_grid(neighbours))
-        continued = self.sources.moved(source, -CELL * dy, -CELL * dx)
+        ways, back = self.ways, self.back
+        if number % 2:  # the near ones alone
+            ways = ways[: len(NEAR)]
+            back = _Step(*(None if step is None else step[: len(NEAR)] for step in back))
+        source = tf.gather(self.field.source, self._on_grid(self.at + ways))  # [n, w]
+        continued = self.sources.moved(source, back)
         continued = tf.where(source < 0, own, continued)
         choices = [own, continued]
         if chance:
             reach = max(1, chance >> number)
             noise = tf.cast(tf.round(reach * self._noise(draw)), tf.int32)  # [n, 2, 2]
-            choices.append(self.sources.moved(own, noise[..., 0], noise[..., 1]))
+            step = self.sources.step(noise[..., 0], noise[..., 1])
+            choices.append(self.sources.moved(own, step))
         joined = tf.concat(choices, axis=1)  # [n, c]
-        cost = self._cost(joined, target, guide)
-        same = joined[:, :, None] == continued[:, None, : len(NEAR)]
+        cost = self._cost(joined, patch)
+        near = continued if number % 2 else continued[:, : len(NEAR)]
+        same = joined[:, :, None] == near[:, None]
         agreeing = tf.reduce_sum(tf.cast(same, tf.float32), axis=-1)
         best = tf.argmin(cost * (1.0 - 0.25 * COHERENCE * agreeing), axis=1, output_type=tf.int32)
-        at = tf.range(tf.size(best)) * tf.shape(joined)[1] + best
+        at = self.numbers * joined.shape[1] + best
         self._take(tf.gather(tf.reshape(joined, [-1]), at), tf.gather(tf.reshape(cost, [-1]), at))
 
     def _noise(self, draw: int) -> tf.Tensor:
         """Two displacements a position, [n, 2, 2] in [-1, 1]."""
-        _, row, column = self._split(self.positions)
-        at = (row * 37 + column * 11)[:, None] + tf.constant([2018 * draw, 2018 * draw + 1009])
-        return tf.gather(tf.constant(NOISE), at % NOISE_COUNT)
+        _, row, column = self.place
+        draws = [2018 * draw, 2018 * draw + 1009]
+        # NOISE_COUNT more: beyond the border rows and columns are negative
+        at = (row * 37 + column * 11)[:, None] + tf.constant([d + NOISE_COUNT for d in draws])
+        return tf.gather(tf.constant(NOISE), at - NOISE_COUNT * quotient(at, NOISE_COUNT))
 
     def _left_out(self, seed: tf.Tensor, temperature: tf.Tensor | float) -> tf.Tensor:
         """Which sources a sample does without: regions by chance, [n]."""
@@ -396,35 +443,31 @@ class _Scale:
         noise = tf.gather(tf.constant(NOISE[:, 0]), at % NOISE_COUNT)  # [n] in [-1, 1]
         return noise < temperature - 1.0
 
-    def _cost(self, choices: tf.Tensor, target: tf.Tensor, guide: tf.Tensor) -> tf.Tensor:
-        """Squared differences of patches and guide: [n, c] sources, [n, 108], [n, 3] -> [n, c]."""
-        shape = tf.shape(choices)
+    def _cost(self, choices: tf.Tensor, patch: "_Patch") -> tf.Tensor:
+        """Squared differences of patches and guide: [n, c] sources -> [n, c]."""
         rows = tf.gather(self.sources.blocks, self.sources.around(choices))  # [n, c, 9, 12]
-        rows = tf.reshape(rows, [shape[0], shape[1], target.shape[-1]])
-        product = tf.matmul(rows, -2.0 * target[..., None])[..., 0]
-        own = tf.reduce_sum(tf.square(target), axis=-1, keepdims=True)
-        difference = tf.gather(self.sources.guide, choices) - guide[:, None]
+        rows = tf.reshape(rows, [-1, choices.shape[1], 9 * 3 * CELL**2])
+        product = tf.matmul(rows, patch.target)[..., 0]
+        difference = tf.gather(self.sources.guide, choices) - patch.guide
         colour = GUIDE_WEIGHT * tf.reduce_sum(tf.square(difference), axis=-1)
-        return tf.gather(self.sources.energy, choices) + product + own + colour
+        return tf.gather(self.sources.energy, choices) + product + patch.energy + colour
 
     def vote(self, final: bool) -> None:
         """Each missing pixel: the weighted mean of what the patches that cover it bring."""
-        around = self._around(self.positions)  # [n, 9]
-        source = tf.gather(self.field.source, around)
-        dy, dx = (tf.constant([cell[axis] for cell in SQUARE]) for axis in (0, 1))
-        brought = self.sources.moved(source, -CELL * dy, -CELL * dx)
+        source = tf.gather(self.field.source, self.around)  # [n, 9]
+        brought = self.sources.moved(source, self.to_middle)
         rows = tf.gather(self.sources.blocks, brought)  # [n, 9, 12]
-        cost = tf.gather(self.field.cost, around)
+        cost = tf.gather(self.field.cost, self.around)
         good = tf.cast(cost < 0.5 * UNUSABLE, tf.float32)
         cost = good * cost / PATCH**2
         count = tf.maximum(tf.reduce_sum(good, axis=1, keepdims=True), 1.0)
         typical = tf.reduce_sum(cost, axis=1, keepdims=True) / count  # [n, 1]
-        share = good * tf.exp(-cost / (0.7 * typical + 2.0)) * tf.gather(self.weights, around)
+        share = good * tf.exp(-cost / (0.7 * typical + 2.0)) * self.weights
         total = tf.reduce_sum(share, axis=1, keepdims=True)
         some = tf.cast(total > 0.0, tf.float32)
         share = (share / tf.maximum(total, 1e-20))[:, None]  # [n, 1, 9]
         value = tf.matmul(share, rows)[:, 0]  # [n, 12]
-        missing = tf.gather(self.thick, self.positions) * some
+        missing = self.thick * some
         if final:
             second = tf.matmul(share, tf.square(rows))[:, 0]
             variance = tf.reduce_mean(tf.nn.relu(second - tf.square(value)), -1, keepdims=True)
@@ -433,12 +476,11 @@ class _Scale:
             value = tf.floor(value + 0.5)
         before = tf.gather(self.estimate, self.positions)
         value = before + missing * (value - before)
-        self.estimate = tf.tensor_scatter_nd_update(self.estimate, self.positions[:, None], value)
+        self.estimate = tf.tensor_scatter_nd_update(self.estimate, self.at, value)
 
     def result(self, thick: tf.Tensor) -> Synthesis:
         """After the last vote at full size."""
-        at = self.positions[:, None]
-        about = tf.tensor_scatter_nd_update(tf.zeros([self.count, 3]), at, self.about)
+        about = tf.tensor_scatter_nd_update(tf.zeros([self.count, 3]), self.at, self.about)
         distance, spread, share = tf.split(thick * upsample(self._unfold(about), CELL), 3, axis=-1)
         image = tf.nn.depth_to_space(self._unfold(self.estimate), CELL)
         return Synthesis(image / 255.0, tf.sqrt(distance) / 255.0, tf.sqrt(spread) / 255.0, share)
@@ -447,10 +489,9 @@ class _Scale:
         if not self.compact:  # what need not be matched offers nothing to its neighbours
             source = tf.where(self.touched > 0.5, source, -1)
             cost = tf.where(self.touched > 0.5, cost, UNUSABLE)
-        at = self.positions[:, None]
         self.field = _Field(
-            tf.tensor_scatter_nd_update(self.field.source, at, source),
-            tf.tensor_scatter_nd_update(self.field.cost, at, cost),
+            tf.tensor_scatter_nd_update(self.field.source, self.at, source),
+            tf.tensor_scatter_nd_update(self.field.cost, self.at, cost),
         )
 
     def _grid(self, cells: tf.Tensor) -> tf.Tensor:
@@ -465,22 +506,17 @@ class _Scale:
 
     def _split(self, cell: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """(photo, row, column) of cells of the padded grid; row and column count without the border."""
-        row = cell // self.columns
-        return row // self.rows, row % self.rows - REACH, cell % self.columns - REACH
+        row = quotient(cell, self.columns)
+        photo = quotient(row, self.rows)
+        return photo, row - photo * self.rows - REACH, cell - row * self.columns - REACH
 
     def _join(self, photo: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
         return (photo * self.rows + row + REACH) * self.columns + column + REACH
 
-    def _anchors(self, cell: tf.Tensor) -> tf.Tensor:
+    def _anchors(self, photo: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
         """The pixel, among the sources, at which a cell begins."""
-        photo, row, column = self._split(cell)
         layer = self.sources.photo
         return layer.clip(layer.join(photo, CELL * row, CELL * column))
-
-    def _around(self, cell: tf.Tensor) -> tf.Tensor:
-        """[n] -> [n, 9], the cells of a patch on the grid."""
-        square = tf.stack([dy * self.columns + dx for dy, dx in SQUARE])
-        return self._on_grid(cell[:, None] + square)
 
     def _on_grid(self, cell: tf.Tensor) -> tf.Tensor:
         return tf.minimum(tf.maximum(cell, 0), self.count - 1)

@@ -37,11 +37,11 @@ def source(model: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def saved_model(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved_model(model: Any, source: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SavedModel's version folder."""
     from cnnlg_tf.export.saved_model import export_saved_model
 
-    return export_saved_model(model, tmp_path_factory.mktemp("saved_model"))
+    return export_saved_model(model, tmp_path_factory.mktemp("saved_model"), source=source)
 
 
 @pytest.fixture(scope="session")

@@ -75,8 +75,8 @@ def test_an_export_older_than_refine_leaves_thick_parts_smooth(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["litert", "openvino"])
-def test_other_formats(name: str, model: Any, tmp_path: Path) -> None:
-    folder = formats.find(name).export(model, tmp_path / name)
+def test_other_formats(name: str, model: Any, source: Any, tmp_path: Path) -> None:
+    folder = formats.find(name).export(model, tmp_path / name, source=source)
     check_like_the_model(folder, model, 1e-3)
     assert str(ExportNetwork(folder)) == f"the {name} export {folder}"
 
