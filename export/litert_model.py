@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnlg_tf.errors import ArtefactError
-from cnnlg_tf.export.frozen import import_function
+from cnnlg_tf.export.frozen import FrozenGraph, import_function
 from cnnlg_tf.export.loaded import Loaded
 from cnnlg_tf.export.quantise import INTEGER_ARITHMETIC, INTEGER_WEIGHTS
 from cnnlg_tf.export.quiet import errors_only
@@ -79,15 +79,7 @@ def load(folder: Path, threads: int = 0) -> Loaded:
 def _convert(source: Source, names: list[str], precision: str) -> bytes:
     import tensorflow as tf
 
-    module = tf.Module()
-    functions = {}
-    for name in names:
-        graph = import_function(source.frozen(name))
-        functions[name] = tf.function(
-            lambda *arguments, graph=graph: graph(*arguments),
-            input_signature=specs(name),
-            autograph=False,
-        )
+    module, functions = tf.Module(), {name: _named(source.frozen(name), name) for name in names}
     module.functions = functions
     # Only a SavedModel gives its names to the signature; absl warns that a frozen graph has no gradients.
     with errors_only("absl"), tempfile.TemporaryDirectory() as folder:
@@ -99,6 +91,16 @@ def _convert(source: Source, names: list[str], precision: str) -> bytes:
             converter.target_spec.supported_types = [tf.float16]
         converted: bytes = converter.convert()
     return _quantise(converted) if precision == "int8" else converted
+
+
+def _named(frozen: FrozenGraph, name: str) -> Any:
+    """A frozen graph as a tf.function whose arguments have the signature's names."""
+    import tensorflow as tf
+
+    graph = import_function(frozen)
+    return tf.function(
+        lambda *arguments: graph(*arguments), input_signature=specs(name), autograph=False
+    )
 
 
 def _quantise(converted: bytes) -> bytes:

@@ -21,7 +21,7 @@ from cnnlg_tf.export.cases import arguments, hole_for
 from cnnlg_tf.export.onnx_precision import FLOAT, as_half, is_network
 from cnnlg_tf.export.quiet import errors_only
 
-INTEGER_ARITHMETIC = r"merge_\d+/(encode|down|middle|up|decode)"
+INTEGER_ARITHMETIC = r"merge(_\d+)?/(encode|down|middle|up|decode)"
 """Layers (a part of their names in every format) that follow the choice of patches: int8 weights and activations."""
 INTEGER_WEIGHTS = r"/(middle|dense)_\d"
 """Layers before it whose rounded weights hardly move the repair: int8 weights, float arithmetic."""
