@@ -21,8 +21,9 @@ GAP = 6  # pixels between panels
 
 @click.command(cls=Command)
 @click.option("--model", type=click.Path(), help="Whatever repairs; default: the shipped model.")
+@click.option("--only", help="One of the pictures, such as new.")
 @click.option("-o", "--out", required=True, type=click.Path(file_okay=False, path_type=Path))
-def main(model: str | None, out: Path) -> None:
+def main(model: str | None, only: str | None, out: Path) -> None:
     """Write painting-extend.jpg, -sketch.jpg, -reference.jpg, -new.jpg and -detail.jpg to a folder."""
     start_tensorflow()
     from cnnlg_tf.inference.inpainter import Inpainter
@@ -35,6 +36,8 @@ def main(model: str | None, out: Path) -> None:
         ("new", new),
         ("detail", detail),
     ):
+        if only not in (None, name):
+            continue
         path = out / f"painting-{name}.jpg"
         write_photo(path, Photo(side_by_side(paint(inpainter))), quality=88)
         click.echo(f"wrote {path}")

@@ -1,5 +1,7 @@
 """A CNNLG as a Network: the one module of inference that imports TensorFlow."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,13 +81,16 @@ class CnnlgNetwork:
     def _graph(self, method: str, names: tuple[str, ...]) -> Any:
         """A method of the model with inputs of these names, in their order."""
         if (method, *names) not in self._graphs:
-            function = getattr(self.model, method)
-            self._graphs[method, *names] = tf.function(
-                lambda *values: function(**dict(zip(names, values, strict=True))),
-                input_signature=[self._inputs[name] for name in names],
-            )
+            # a partial: TensorFlow takes functions of one code for one, and warns that it is traced often
+            named = partial(_call, getattr(self.model, method), names)
+            signature = [self._inputs[name] for name in names]
+            self._graphs[method, *names] = tf.function(named, input_signature=signature)
         return self._graphs[method, *names]
 
     def find_damage(self, image: np.ndarray) -> np.ndarray:
         probability: np.ndarray = self._find(image[np.newaxis])[0][0, ..., 0].numpy()
         return probability
+
+
+def _call(function: Callable[..., Any], names: tuple[str, ...], *values: tf.Tensor) -> Any:
+    return function(**dict(zip(names, values, strict=True)))
