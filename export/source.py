@@ -48,17 +48,22 @@ class Source:
 
         return self._once("onnx", name, lambda: to_onnx(self.frozen(name), name))
 
-    def tensorrt_onnx(self, name: str = DEFAULT) -> Any:
+    @cached_property
+    def judging_all(self) -> Functions:
         """The same for TensorRT, whose sizes depend on no data: the synthesis judges every position."""
+        return Functions(self.model, lists_positions=False)
+
+    def tensorrt_onnx(self, name: str = DEFAULT) -> Any:
+        """The ONNX model of `judging_all`."""
         from cnnlg_tf.export.onnx_model import to_onnx
 
-        functions = Functions(self.model, lists_positions=False)
-        return self._once("tensorrt", name, lambda: to_onnx(freeze(functions, name), name))
+        return self._once("tensorrt", name, lambda: to_onnx(freeze(self.judging_all, name), name))
 
-    def cases(self, name: str = DEFAULT) -> list[cases.Case]:
+    def cases(self, name: str = DEFAULT, *, judging_all: bool = False) -> list[cases.Case]:
         """Drawn photos of two sizes and two batch sizes, and what the model makes of them."""
+        functions = self.judging_all if judging_all else self.functions
         made: list[cases.Case] = self._once(
-            "cases", name, lambda: cases.drawn_cases(self.functions, name)
+            f"cases {judging_all}", name, lambda: cases.drawn_cases(functions, name)
         )
         return made
 
