@@ -149,6 +149,16 @@ class CNNLG(keras.Model):
         laid = self.lay(padded, hole, given, detail, _padded_reference(reference), sketch=drawn)
         return self._composite(image, mask, _in_range(laid, padded, hole, drawn))
 
+    def decode(self, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """What belongs where, before real pixels are laid: the decoder's mean, [b, h, w, 3] in [0, 1].
+
+        `refine` with this as its guide is `repair`. Arguments as for `repair`.
+        """
+        padded, hole = self._prepare(image, mask)
+        context = self.context(padded, hole)
+        mean, _ = self.prior.decoder(context, self.latent(context)).moments
+        return self._composite(image, mask, mean)
+
     def find_damage(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Find what needs repair in a photo with visible damage.
 
