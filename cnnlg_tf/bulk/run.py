@@ -2,9 +2,10 @@
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,6 +133,7 @@ def run_bulk(
         if before < plan.num_rows:
             with (
                 no_warnings(),  # Ray's, about what it does itself
+                redirect_stdout(sys.stderr),  # where its words belong
                 ray_for(address, workers, cpus_per_worker, gpus_per_worker) as each,
             ):
                 grain = rows_per_block or _grain(plan.num_rows - before, each.count)
@@ -194,10 +196,8 @@ def _execute(
                 batch_size=None,
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(size=min(workers.count, blocks)),
-                max_restarts=-1,
-                max_task_retries=-1,
                 **resources,
-            )
+            )  # Ray Data starts dead actors again, and gives them their blocks, without end
             done.write_parquet(folder.path(PARTS), filesystem=folder.arrow())
     except CnnlgError:
         raise
