@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnlg_tf.errors import CnnlgError, ExportError, MissingExtraError
 from cnnlg_tf.export import formats, parity_report
+from cnnlg_tf.export.signatures import PIXELS
 from cnnlg_tf.export.source import Source
 from cnnlg_tf.export.tensorrt_engine import PRECISIONS, Builder, ClassicOptions, Profile
 
@@ -19,6 +20,7 @@ class Options:
     """What the exporters can be told; each takes what concerns it.
 
     photos: a folder of photos, at least 16: the first 8 for the report, the next 8 to calibrate int8.
+    pixels: make the signature `pixels` alone.
     """
 
     version: int | None = None
@@ -29,6 +31,7 @@ class Options:
     photos: Path | None = None
     allow_loss: bool = False
     threads: int = 2
+    pixels: bool = False
 
 
 def parse_options(
@@ -72,7 +75,8 @@ class Exporter:
     def __init__(self, model: "CNNLG", options: Options | None = None) -> None:
         self.model = model
         self.options = options or Options()
-        self._source = Source(model, self.options.photos)
+        chosen = [PIXELS] if self.options.pixels else None
+        self._source = Source(model, self.options.photos, chosen)
 
     def export(self, format: str, path: Path, precision: str | None = None) -> Path:
         """Make one export at `path` and return its folder; for a SavedModel that is the version's.

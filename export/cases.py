@@ -11,7 +11,7 @@ from PIL import Image
 
 import cnnlg_tf
 from cnnlg_tf.errors import ExportError
-from cnnlg_tf.export.signatures import SIGNATURES, Functions
+from cnnlg_tf.export.signatures import PIXELS, SIGNATURES, Functions
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
@@ -20,6 +20,8 @@ SHAPES = ((1, 192, 256), (2, 130, 170))
 """(batch, height, width) of the cases of the report; the second is no multiple of 16."""
 DRAWN_SHAPES = ((1, 64, 80), (2, 112, 72))
 """The same of the drawn pictures that end every export."""
+THICK_SHAPE = (1, 300, 280)
+"""One more for `pixels`: its hole is so thick that it is decoded at half the size."""
 PHOTOS = 8
 EXAMPLES = Path(cnnlg_tf.__file__).parent / "examples"
 
@@ -70,12 +72,18 @@ def make_cases(model: "CNNLG", photos: list[np.ndarray], names: list[str]) -> li
 
 def drawn_cases(functions: Functions, name: str) -> list[Case]:
     """Drawn pictures of DRAWN_SHAPES for a signature."""
-    drawn = [drawn_case(*shape, seed=seed) for seed, shape in enumerate(DRAWN_SHAPES)]
+    shapes = (*DRAWN_SHAPES, THICK_SHAPE) if name == PIXELS else DRAWN_SHAPES
+    drawn = [drawn_case(*shape, seed=seed) for seed, shape in enumerate(shapes)]
     return [_case(functions, name, image, mask) for image, mask in drawn]
 
 
 def arguments(name: str, image: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
-    """Each argument of a signature, made of a batch of photos and their holes (float32, [b, h, w, 3] and [.., 1])."""
+    """Each argument of a signature, made of a batch of photos and their holes (float32, [b, h, w, 3] and [.., 1]).
+
+    A signature of 8 bits takes the first photo of the batch.
+    """
+    if name == PIXELS:
+        image, mask = (np.round(255.0 * values[:1]).astype(np.uint8) for values in (image, mask))
     examples: dict[str, Callable[[], np.ndarray]] = {
         "image": lambda: image,
         "mask": lambda: mask,

@@ -12,7 +12,7 @@ from cnnlg_tf.export.frozen import FrozenGraph, import_function
 from cnnlg_tf.export.loaded import Loaded
 from cnnlg_tf.export.quantise import INTEGER_ARITHMETIC, INTEGER_WEIGHTS
 from cnnlg_tf.export.quiet import errors_only
-from cnnlg_tf.export.signatures import DEFAULT, specs
+from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES, specs
 from cnnlg_tf.export.source import Source
 from cnnlg_tf.export.writing import writing
 from cnnlg_tf.extras import require
@@ -68,7 +68,7 @@ def load(folder: Path, threads: int = 0) -> Loaded:
         interpreter = litert.Interpreter(
             model_path=str(path), num_threads=threads or os.cpu_count() or 1
         )
-        names = {DEFAULT, *interpreter.get_signature_list()}
+        names = SIGNATURES.keys() & interpreter.get_signature_list().keys() or {DEFAULT}
         return {name: interpreter.get_signature_runner(name) for name in names}
     except (ValueError, RuntimeError) as error:
         raise ArtefactError(

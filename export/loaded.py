@@ -14,17 +14,15 @@ Loaded = dict[str, Function]
 
 
 def one_a_file(folder: Path, suffix: str, load: Callable[[Path, str], Function]) -> Loaded:
-    """The signatures of a format of one graph a file: the default at once, others when first called.
+    """The signatures of a format of one graph a file: the first at once, others when first called.
 
     Args:
         load: (file, signature) -> the function in it.
     """
-    loaded = {DEFAULT: load(folder / artefact(DEFAULT, suffix), DEFAULT)}
-    for name in SIGNATURES:
-        file = folder / artefact(name, suffix)
-        if name != DEFAULT and file.is_file():
-            loaded[name] = _later(partial(load, file, name))
-    return loaded
+    files = {name: folder / artefact(name, suffix) for name in SIGNATURES}
+    first, *others = [name for name, file in files.items() if file.is_file()] or [DEFAULT]
+    loaded = {first: load(files[first], first)}
+    return loaded | {name: _later(partial(load, files[name], name)) for name in others}
 
 
 def _later(load: Callable[[], Function]) -> Function:

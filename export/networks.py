@@ -35,6 +35,11 @@ class ExportNetwork(SignatureNetwork):
         if self.manifest["format"] == "saved_model":
             start_tensorflow()
         loaded = formats.find(self.manifest["format"]).load(folder, threads=threads, verify=False)
+        if DEFAULT not in loaded:
+            raise ArtefactError(
+                f"an export that repairs windows must have {DEFAULT}. Received: {folder}, which has "
+                f"{', '.join(loaded)}"
+            )
         if self.manifest["format"] == "litert":
             with standard_error_held():  # its first run tells there how it computes
                 square = (1, SMALLEST_SIDE, SMALLEST_SIDE)

@@ -53,7 +53,8 @@ class Difference:
 def compare(case: Case, received: dict[str, np.ndarray]) -> Difference:
     """Measure one batch. A NaN makes every figure NaN or infinitely bad, so that it meets no bar."""
     name = SIGNATURES[case.signature].result
-    gap = np.abs(received[name].astype(np.float64) - case.expected[name])
+    scale = 255.0 if received[name].dtype == np.uint8 else 1.0
+    gap = np.abs(received[name].astype(np.float64) - case.expected[name]) / scale
     mask = case.inputs.get("mask")
     hole = np.broadcast_to(True if mask is None else mask > 0.5, gap.shape)
     known_exact = mask is None or np.array_equal(received[name][~hole], case.inputs["image"][~hole])

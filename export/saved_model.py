@@ -9,7 +9,7 @@ import numpy as np
 from cnnlg_tf.errors import ArtefactError, ExportError
 from cnnlg_tf.export.checks import checked
 from cnnlg_tf.export.loaded import Loaded
-from cnnlg_tf.export.signatures import DEFAULT, available
+from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES, available
 from cnnlg_tf.export.source import Source
 from cnnlg_tf.export.warmup import write_warmup
 from cnnlg_tf.export.writing import writing
@@ -55,7 +55,7 @@ def export_saved_model(
     version = next_version(path) if version is None else version
     if version < 1:
         raise ExportError(f"version must be a positive number. Received: {version}")
-    folder, names = path / str(version), available(model)
+    folder, names = path / str(version), source.chosen or available(model)
     with writing(folder, FORMAT, precision, source, allow_loss=allow_loss, names=names) as draft:
         module = tf.Module(name="cnnlg")
         functions = {
@@ -84,11 +84,14 @@ def load(folder: Path, threads: int = 0) -> Loaded:
         use_threads(threads)
     try:
         loaded = tf.saved_model.load(str(folder))
-        loaded.signatures[DEFAULT]  # not merely another SavedModel
-    except (OSError, KeyError) as error:
+    except OSError as error:
         raise ArtefactError(
             f"{folder} must hold a SavedModel with {DEFAULT}. Received: {error}"
         ) from error
+    if not SIGNATURES.keys() & loaded.signatures.keys():  # merely another SavedModel
+        raise ArtefactError(
+            f"{folder} must hold a SavedModel with {DEFAULT}. Received: {list(loaded.signatures)}"
+        )
 
     def call(name: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         tensors = {argument: tf.constant(value) for argument, value in inputs.items()}

@@ -34,6 +34,7 @@ class Signature:
     inputs, outputs: its arguments and results in order; parity looks at the first result.
     compute: (Functions, one tensor an argument) -> results by name.
     everywhere: every format has it; False: the SavedModel alone (random numbers, decoders of images).
+    alone: every format can make it, in an export of its own.
     offered: whether a model can compute it.
     """
 
@@ -41,6 +42,7 @@ class Signature:
     outputs: dict[str, Tensor]
     compute: Callable[..., dict[str, Any]]
     everywhere: bool = False
+    alone: bool = False
     offered: Callable[["CNNLG"], bool] = lambda model: True
 
     @property
@@ -118,6 +120,12 @@ def _find_damage(functions: Functions, image: Any) -> dict[str, Any]:
     return {"mask_probability": probability, "mask": mask}
 
 
+def _repair_photo(functions: Functions, image: Any, mask: Any) -> dict[str, Any]:
+    from cnnlg_tf.models.whole_photo import repair_photo
+
+    return {"repaired": repair_photo(functions.model, image, mask)}
+
+
 def _lays_pixels(model: "CNNLG") -> bool:
     return model.merge is not None
 
@@ -133,9 +141,13 @@ REFERENCE = Tensor("float32", ("references", "reference_height", "reference_widt
 NUMBER = Tensor("float32", ())
 SEED = Tensor("int32", (2,))
 ENCODED = Tensor("string", ("batch",))
+PHOTO = Tensor("uint8", (1, "height", "width", 3))
+HOLE = Tensor("uint8", (1, "height", "width", 1))
+"""255 = missing."""
 
 DEFAULT = "serving_default"
 REFINE, SAMPLE, FIND_DAMAGE = "refine", "sample", "find_damage"
+PIXELS = "pixels"
 SIGNATURES = {
     DEFAULT: Signature(
         {"image": IMAGE, "mask": MAP},
@@ -166,15 +178,23 @@ SIGNATURES = {
         _find_damage,
         offered=_finds_damage,
     ),
+    PIXELS: Signature(
+        {"image": PHOTO, "mask": HOLE},
+        {"repaired": PHOTO},
+        _repair_photo,
+        alone=True,
+    ),
 }
 
 
 def available(model: "CNNLG", *, everywhere: bool = False) -> list[str]:
-    """Names of the signatures that this model can serve; `everywhere`: of those that every format has."""
+    """Names of the signatures that an export of this model has; `everywhere`: of those that every format has."""
     return [
         name
         for name, signature in SIGNATURES.items()
-        if signature.offered(model) and (signature.everywhere or not everywhere)
+        if signature.offered(model)
+        and not signature.alone
+        and (signature.everywhere or not everywhere)
     ]
 
 

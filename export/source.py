@@ -21,16 +21,18 @@ class Source:
     """A model on its way out; what it makes is of one signature each.
 
     photos: a folder with 16 photos or more, whose second eight calibrate int8; the package's examples when None.
+    chosen: the signatures to export; None: those of the format.
     """
 
     model: "CNNLG"
     photos: Path | None = None
+    chosen: list[str] | None = None
     _made: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def names(self) -> list[str]:
-        """The signatures that every format has."""
-        return available(self.model, everywhere=True)
+        """The signatures to export, in formats but the SavedModel."""
+        return self.chosen or available(self.model, everywhere=True)
 
     @cached_property
     def functions(self) -> Functions:

@@ -40,6 +40,11 @@ def deploy(export: str, target: Any, out: str, model_name: str) -> None:
     help="Default: fp32; fp16 for TensorRT.",
 )
 @click.option("--photos", type=click.Path(), help="16 photos or more: 8 to compare, 8 for int8.")
+@click.option(
+    "--pixels",
+    is_flag=True,
+    help="For an app: one graph, an 8-bit photo and mask in, the repair out; alone.",
+)
 @click.option("--allow-loss", is_flag=True, help="Write what misses its parity bar, too.")
 @click.option("--version", type=int, help="SavedModel: its number; default: the next free one.")
 @click.option(
@@ -83,6 +88,8 @@ def export(
     """Export MODEL (default: the shipped one) to a production format and prove its parity."""
     if format_ == "all" and precision is not None:
         raise click.UsageError("--format all makes every precision: leave --precision out")
+    if format_ == "all" and options["pixels"]:
+        raise click.UsageError("--pixels is for one format. Received: --format all")
     _refuse_options_of_others(context, format_, options["builder"])
     from pathlib import Path
 

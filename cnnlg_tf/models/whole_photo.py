@@ -25,13 +25,16 @@ CELL, STEPS = (
     8,
 )  # a hole is thick where a disc of 8 cells of 4 px fits into it: 64 px, as in training
 TRAINED_SIDE = 256  # px; no smaller photo is decoded at half its size
+LONGEST = 32768  # px; of a crop's side. Runtimes that plan memory by a graph's bounds find one here
 
 
 def repair_photo(model: "CNNLG", image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Repair one photo of any size.
 
     A photo with sides up to 512 px whose hole is up to 64 px thick is repaired as `CNNLG.repair` does. A larger one is
-    repaired in one crop around the whole hole: `inference.painting` does better where holes lie far apart.
+    repaired in one crop around the whole hole: `inference.painting` does better where holes lie far apart. Where sizes
+    may not depend on data (`lists_positions` of the model is False) nothing is cropped, and a larger photo is repaired
+    at a lower resolution.
 
     Args:
         image: uint8 [1, h, w, 3], sides from 16.
@@ -42,18 +45,23 @@ def repair_photo(model: "CNNLG", image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor
     """
     missing = tf.cast(mask, tf.float32) > 127.5
     hole = tf.cast(missing, tf.float32)
-    top, height, left, width = crop_box(hole)
+    if model.lists_positions:
+        top, height, left, width = crop_box(hole)
+    else:
+        top = left = tf.constant(0)
+        height, width = (tf.minimum(tf.shape(hole)[axis], LONGEST) for axis in (1, 2))
     crop = tf.cast(image[:, top : top + height, left : left + width], tf.float32) / 255.0
     crop_hole = hole[:, top : top + height, left : left + width]
     work_height, work_width = work_size(height, width)
     work, work_hole = shrunk(crop, crop_hole, work_height, work_width)
     repaired = _repaired(model, work, work_hole, work_height, work_width)
     large = enlarged(repaired, height, width)
-    pixels = tf.cast(tf.round(255.0 * large), tf.uint8)
+    pixels = tf.round(255.0 * large)
     for axis, start, length in ((1, top, height), (2, left, width)):
         place = tf.range(tf.shape(image)[axis]) - start
         pixels = tf.gather(pixels, tf.clip_by_value(place, 0, length - 1), axis=axis)
-    return tf.where(missing, pixels, image)
+    # in floats, which hold 8 bits exactly: few runtimes choose between bytes
+    return tf.cast(tf.where(missing, pixels, tf.cast(image, tf.float32)), tf.uint8)
 
 
 def crop_box(hole: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -79,7 +87,7 @@ def work_size(height: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
 
     def scaled(length: tf.Tensor) -> tf.Tensor:
         rounded = tf.cast(tf.round(factor * tf.cast(length, tf.float32)), tf.int32)
-        return tf.minimum(length, tf.maximum(rounded, 16))
+        return tf.minimum(tf.minimum(length, LONGEST), tf.maximum(rounded, 16))
 
     return scaled(height), scaled(width)
 
@@ -133,11 +141,17 @@ def _repaired(
     model: "CNNLG", image: tf.Tensor, hole: tf.Tensor, height: tf.Tensor, width: tf.Tensor
 ) -> tf.Tensor:
     """The repair of a picture at the working size: what belongs where comes from half of it where the hole is thick."""
-    large = tf.maximum(height, width) > TRAINED_SIDE
-    halve = 1 + tf.cast(tf.logical_and(is_thick(hole), large), tf.int32)
-    low_height, low_width = (quotient(side + halve - 1, halve) for side in (height, width))
-    low, low_hole = shrunk(image, hole, low_height, low_width)
-    guide = enlarged(model.decode(low, low_hole), height, width)
+    halves = tf.logical_and(is_thick(hole), tf.maximum(height, width) > TRAINED_SIDE)
+
+    def decoded(factor: tf.Tensor | int) -> tf.Tensor:
+        low_height, low_width = (quotient(side + factor - 1, factor) for side in (height, width))
+        low, low_hole = shrunk(image, hole, low_height, low_width)
+        return enlarged(model.decode(low, low_hole), height, width)
+
+    if model.lists_positions:
+        guide = decoded(1 + tf.cast(halves, tf.int32))
+    else:
+        guide = tf.where(halves, decoded(2), decoded(1))
     return model.refine(image, hole, guide)
 
 
@@ -155,7 +169,7 @@ def _widened(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """(start, size) of a crop along an axis of `length` pixels."""
     size = STEP * quotient(count + 2 * context + STEP - 1, STEP)
-    size = tf.where(small, length, tf.minimum(size, length))
+    size = tf.minimum(tf.where(small, length, tf.minimum(size, length)), LONGEST)
     start = quotient(tf.maximum(2 * first + count - size, 0), 2)
     return tf.minimum(start, length - size), size
 
