@@ -18,7 +18,7 @@ test: $(VENV)/.all
 # a browser and no more: axe-core, which looks for faults in accessibility, comes from PyPI
 test-browser: $(VENV)/.all
 	test -x $(CHROMIUM) || { apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core; }
-	CHROMIUM=$(CHROMIUM) $(BIN)/pytest -q -m browser tests/ui tests/experiments/study
+	CHROMIUM=$(CHROMIUM) $(BIN)/pytest -q -m browser tests/ui tests/experiments/study tests/edge
 
 test-slow: $(VENV)/.all
 	$(BIN)/pytest -q -m slow
