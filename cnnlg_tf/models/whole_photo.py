@@ -25,7 +25,6 @@ CELL, STEPS = (
     8,
 )  # a hole is thick where a disc of 8 cells of 4 px fits into it: 64 px, as in training
 TRAINED_SIDE = 256  # px; no smaller photo is decoded at half its size
-LONGEST = 32768  # px; of a crop's side. Runtimes that plan memory by a graph's bounds find one here
 
 
 def repair_photo(model: "CNNLG", image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -49,8 +48,10 @@ def repair_photo(model: "CNNLG", image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor
         top, height, left, width = crop_box(hole)
     else:
         top = left = tf.constant(0)
-        height, width = (tf.minimum(tf.shape(hole)[axis], LONGEST) for axis in (1, 2))
-    crop = tf.cast(image[:, top : top + height, left : left + width], tf.float32) / 255.0
+        height, width = tf.shape(hole)[1], tf.shape(hole)[2]
+    # in floats, which hold 8 bits exactly: few runtimes cut, gather or choose bytes
+    photo = tf.cast(image, tf.float32)
+    crop = photo[:, top : top + height, left : left + width] / 255.0
     crop_hole = hole[:, top : top + height, left : left + width]
     work_height, work_width = work_size(height, width)
     work, work_hole = shrunk(crop, crop_hole, work_height, work_width)
@@ -60,8 +61,7 @@ def repair_photo(model: "CNNLG", image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor
     for axis, start, length in ((1, top, height), (2, left, width)):
         place = tf.range(tf.shape(image)[axis]) - start
         pixels = tf.gather(pixels, tf.clip_by_value(place, 0, length - 1), axis=axis)
-    # in floats, which hold 8 bits exactly: few runtimes choose between bytes
-    return tf.cast(tf.where(missing, pixels, tf.cast(image, tf.float32)), tf.uint8)
+    return tf.cast(tf.where(missing, pixels, photo), tf.uint8)
 
 
 def crop_box(hole: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -87,7 +87,7 @@ def work_size(height: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
 
     def scaled(length: tf.Tensor) -> tf.Tensor:
         rounded = tf.cast(tf.round(factor * tf.cast(length, tf.float32)), tf.int32)
-        return tf.minimum(tf.minimum(length, LONGEST), tf.maximum(rounded, 16))
+        return _unbounded(tf.minimum(length, tf.maximum(rounded, 16)))
 
     return scaled(height), scaled(width)
 
@@ -144,7 +144,9 @@ def _repaired(
     halves = tf.logical_and(is_thick(hole), tf.maximum(height, width) > TRAINED_SIDE)
 
     def decoded(factor: tf.Tensor | int) -> tf.Tensor:
-        low_height, low_width = (quotient(side + factor - 1, factor) for side in (height, width))
+        low_height, low_width = (
+            _unbounded(quotient(side + factor - 1, factor)) for side in (height, width)
+        )
         low, low_hole = shrunk(image, hole, low_height, low_width)
         return enlarged(model.decode(low, low_hole), height, width)
 
@@ -153,6 +155,14 @@ def _repaired(
     else:
         guide = tf.where(halves, decoded(2), decoded(1))
     return model.refine(image, hole, guide)
+
+
+def _unbounded(size: tf.Tensor) -> tf.Tensor:
+    """The same number, of which a runtime that looks for bounds of sizes knows none.
+
+    OpenVINO takes half of a bound, and divides a missing upper one, into sizes that overflow.
+    """
+    return tf.reduce_sum(tf.stack([size, 0]))
 
 
 def _extent(holds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -169,7 +179,7 @@ def _widened(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """(start, size) of a crop along an axis of `length` pixels."""
     size = STEP * quotient(count + 2 * context + STEP - 1, STEP)
-    size = tf.minimum(tf.where(small, length, tf.minimum(size, length)), LONGEST)
+    size = _unbounded(tf.where(small, length, tf.minimum(size, length)))
     start = quotient(tf.maximum(2 * first + count - size, 0), 2)
     return tf.minimum(start, length - size), size
 

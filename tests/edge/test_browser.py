@@ -105,7 +105,9 @@ def test_a_photo_is_painted_on_and_repaired(page: Any, tmp_path: Path) -> None:
     page.mouse.move(box["x"] + 80, box["y"] + 48, steps=4)
     page.mouse.up()
     page.click("#repair")
-    page.wait_for_function("document.getElementById('told').value.startsWith('Repaired in')")
+    page.wait_for_function(
+        "document.getElementById('told').value.startsWith('Repaired in')", timeout=120_000
+    )
     after = np.array(page.evaluate(pixels)).reshape(96, 128, 4)
     changed = (before != after).any(axis=-1)
     assert changed[40:56, 40:80].mean() > 0.8
