@@ -34,7 +34,7 @@ class Signature:
     inputs, outputs: its arguments and results in order; parity looks at the first result.
     compute: (Functions, one tensor an argument) -> results by name.
     everywhere: every format has it; False: the SavedModel alone (random numbers, decoders of images).
-    alone: every format can make it, in an export of its own.
+    alone: the formats that make it, in an export of its own; none: it is not for exports of its own.
     offered: whether a model can compute it.
     """
 
@@ -42,7 +42,7 @@ class Signature:
     outputs: dict[str, Tensor]
     compute: Callable[..., dict[str, Any]]
     everywhere: bool = False
-    alone: bool = False
+    alone: tuple[str, ...] = ()
     offered: Callable[["CNNLG"], bool] = lambda model: True
 
     @property
@@ -182,7 +182,7 @@ SIGNATURES = {
         {"image": PHOTO, "mask": HOLE},
         {"repaired": PHOTO},
         _repair_photo,
-        alone=True,
+        alone=("saved_model", "onnx", "litert"),
     ),
 }
 

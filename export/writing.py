@@ -55,6 +55,7 @@ def writing(
         with atomic_path(path) as folder:
             folder.mkdir()
             draft = Draft(folder, source.names if names is None else names)
+            _check_alone(draft.names, format)
             yield draft
             runs_as = formats.find(made.proven_as or format)
             loaded = runs_as.load(folder, verify=False)
@@ -77,3 +78,14 @@ def writing(
             )
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error}") from error
+
+
+def _check_alone(names: list[str], format: str) -> None:
+    """Raise ExportError for a signature that this format cannot make."""
+    for name in names:
+        able = SIGNATURES[name].alone
+        if able and format not in able:
+            raise ExportError(
+                f"{name} can be exported as {', '.join(able)}. Received: {format}, whose builder refuses "
+                "sizes that depend on what the mask holds"
+            )

@@ -14,16 +14,11 @@ from cnnlg_tf.models.pixels import quotient
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
-SIDE = (
-    512  # px: a photo no longer is its own crop, and no crop is repaired at more than this squared
-)
+SIDE = 512  # px: no larger photo is its own crop, and no crop is repaired at more than this squared
 STEP = 32  # px: crops' sides are multiples of it where the photo allows
 CONTEXT = 0.75  # known pixels around the hole, in its shorter side,
 MIN_CONTEXT, MAX_CONTEXT = 32, 128  # from and up to
-CELL, STEPS = (
-    4,
-    8,
-)  # a hole is thick where a disc of 8 cells of 4 px fits into it: 64 px, as in training
+CELL, STEPS = 4, 8  # a hole is thick where a disc of 8 cells of 4 px fits in: 64 px, as in training
 TRAINED_SIDE = 256  # px; no smaller photo is decoded at half its size
 
 
@@ -31,9 +26,7 @@ def repair_photo(model: "CNNLG", image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor
     """Repair one photo of any size.
 
     A photo with sides up to 512 px whose hole is up to 64 px thick is repaired as `CNNLG.repair` does. A larger one is
-    repaired in one crop around the whole hole: `inference.painting` does better where holes lie far apart. Where sizes
-    may not depend on data (`lists_positions` of the model is False) nothing is cropped, and a larger photo is repaired
-    at a lower resolution.
+    repaired in one crop around the whole hole: `inference.painting` does better where holes lie far apart.
 
     Args:
         image: uint8 [1, h, w, 3], sides from 16.
@@ -44,11 +37,7 @@ def repair_photo(model: "CNNLG", image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor
     """
     missing = tf.cast(mask, tf.float32) > 127.5
     hole = tf.cast(missing, tf.float32)
-    if model.lists_positions:
-        top, height, left, width = crop_box(hole)
-    else:
-        top = left = tf.constant(0)
-        height, width = tf.shape(hole)[1], tf.shape(hole)[2]
+    top, height, left, width = crop_box(hole)
     # in floats, which hold 8 bits exactly: few runtimes cut, gather or choose bytes
     photo = tf.cast(image, tf.float32)
     crop = photo[:, top : top + height, left : left + width] / 255.0
@@ -87,7 +76,7 @@ def work_size(height: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
 
     def scaled(length: tf.Tensor) -> tf.Tensor:
         rounded = tf.cast(tf.round(factor * tf.cast(length, tf.float32)), tf.int32)
-        return _unbounded(tf.minimum(length, tf.maximum(rounded, 16)))
+        return tf.minimum(length, tf.maximum(rounded, 16))
 
     return scaled(height), scaled(width)
 
@@ -142,27 +131,11 @@ def _repaired(
 ) -> tf.Tensor:
     """The repair of a picture at the working size: what belongs where comes from half of it where the hole is thick."""
     halves = tf.logical_and(is_thick(hole), tf.maximum(height, width) > TRAINED_SIDE)
-
-    def decoded(factor: tf.Tensor | int) -> tf.Tensor:
-        low_height, low_width = (
-            _unbounded(quotient(side + factor - 1, factor)) for side in (height, width)
-        )
-        low, low_hole = shrunk(image, hole, low_height, low_width)
-        return enlarged(model.decode(low, low_hole), height, width)
-
-    if model.lists_positions:
-        guide = decoded(1 + tf.cast(halves, tf.int32))
-    else:
-        guide = tf.where(halves, decoded(2), decoded(1))
+    factor = 1 + tf.cast(halves, tf.int32)
+    low_height, low_width = (quotient(side + factor - 1, factor) for side in (height, width))
+    low, low_hole = shrunk(image, hole, low_height, low_width)
+    guide = enlarged(model.decode(low, low_hole), height, width)
     return model.refine(image, hole, guide)
-
-
-def _unbounded(size: tf.Tensor) -> tf.Tensor:
-    """The same number, of which a runtime that looks for bounds of sizes knows none.
-
-    OpenVINO takes half of a bound, and divides a missing upper one, into sizes that overflow.
-    """
-    return tf.reduce_sum(tf.stack([size, 0]))
 
 
 def _extent(holds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -179,7 +152,7 @@ def _widened(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """(start, size) of a crop along an axis of `length` pixels."""
     size = STEP * quotient(count + 2 * context + STEP - 1, STEP)
-    size = _unbounded(tf.where(small, length, tf.minimum(size, length)))
+    size = tf.where(small, length, tf.minimum(size, length))
     start = quotient(tf.maximum(2 * first + count - size, 0), 2)
     return tf.minimum(start, length - size), size
 

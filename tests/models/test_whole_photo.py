@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from cnnlg_tf.inference.inpainter import Inpainter
-from cnnlg_tf.inference.painting import _enlarged, _shrunk
+from cnnlg_tf.inference.painting import _shrunk, enlarged
 from cnnlg_tf.models import whole_photo
 from cnnlg_tf.models.whole_photo import crop_box, is_thick, repair_photo, work_size
 from tests.conftest import make_mask, make_photo
@@ -78,7 +78,7 @@ def test_scales_are_those_of_windows() -> None:
     np.testing.assert_allclose(low.numpy()[0][known], expected[known], atol=1e-5)
     back = whole_photo.enlarged(low, tf.constant(48), tf.constant(64)).numpy()[0]
     inside = (slice(4, -4), slice(4, -4))  # at the border OpenCV repeats the last pixel
-    np.testing.assert_allclose(back[inside], _enlarged(low.numpy()[0])[inside], atol=1e-5)
+    np.testing.assert_allclose(back[inside], enlarged(low.numpy()[0])[inside], atol=1e-5)
 
 
 def test_a_picture_at_its_own_size_is_itself() -> None:
