@@ -12,7 +12,7 @@ from cnnlg_tf.models.guided_synthesis import Synthesis
 
 DEPTH = 16  # px; deeper is all one
 HALF = 5.0  # px; untrained, the network's repair and the synthesis count alike at this depth
-SOFTNESS = 2.0  # px
+SOFTNESS = 1.0  # px
 CRISP = 0.5  # how much of the synthesis's own high frequencies is added at detail 2
 
 
