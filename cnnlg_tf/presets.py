@@ -46,7 +46,7 @@ PRESETS = {
     "photos": Preset(
         description="photos of any kind, from 16 px to 24 megapixels",
         source="photos",
-        sha256="de9208b6d8f9b14080bedf122dbe45a822004ffede6c0323d41dc63145bd5bf4",
+        sha256="eece96726f601316402ef7abf3f4a27bcff5642dfbb0547c688da75749022105",
         licence="research and evaluation; see photos.LICENSE",
         data="BSDS500 validation, 100 photos, 256 px: cnnlg-tf evaluate --photos PHOTOS -o out/report",
         figures={

@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnlg_tf.errors import ArtefactError, ExportError
 from cnnlg_tf.export.checks import checked
+from cnnlg_tf.export.formats import FORMATS
 from cnnlg_tf.export.loaded import Loaded
 from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES, available
 from cnnlg_tf.export.source import Source
@@ -49,6 +50,7 @@ def export_saved_model(
         ExportError: the version is no positive number, the folder cannot be written, or the SavedModel's output differs
             from the model's.
     """
+    FORMATS[FORMAT].choose(precision)
     import tensorflow as tf
 
     path, source = Path(path), source or Source(model)

@@ -230,7 +230,8 @@ def test_engines_get_windows_within_their_profile(
         '{"manifest_version": 1, "format": "tensorrt", "files": {}, '
         f'"profile": {json.dumps(asdict(PROFILE))}}}'
     )
-    (tmp_path / "refine.engine").touch()
+    for name in ("model", "refine"):
+        (tmp_path / f"{name}.engine").touch()
     network = ExportNetwork(tmp_path)
     assert network.widest == 128 and network.can == {"guide"}
     photo, mask = scene(8), hole()
