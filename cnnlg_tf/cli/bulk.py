@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cnnlg_tf.cli import common
 from cnnlg_tf.cli.running import FORMATS
 from cnnlg_tf.cli.text import printable
 from cnnlg_tf.errors import CnnlgError
@@ -20,7 +21,7 @@ from cnnlg_tf.errors import CnnlgError
 )
 @click.option("--blind", is_flag=True, help="Of a FOLDER: no masks, find the damage.")
 @click.option("--recursive", is_flag=True, help="Of a FOLDER: with the folders in it.")
-@click.option("--model", help="What `inpaint --model` takes; default: the shipped model.")
+@common.model
 @click.option(
     "--workers",
     type=click.IntRange(1),
@@ -42,30 +43,16 @@ from cnnlg_tf.errors import CnnlgError
 )
 @click.option("--address", metavar="ADDRESS", help="A Ray cluster's; default: this machine alone.")
 @click.option("--retry-errors", is_flag=True, help="Do photos again that failed.")
-@click.option("--invert-mask", is_flag=True, help="White = known.")
-@click.option(
-    "--detail",
-    type=click.FloatRange(0, 2),
-    default=1.0,
-    show_default=True,
-    help="0 smooth .. 1 as learnt .. 2 crisp.",
-)
+@common.invert_mask
+@common.detail
 @click.option(
     "--grow",
     type=click.IntRange(0),
     metavar="PX",
     help="Repair the pixels around the hole too.  [default: 0; 1 without a mask]",
 )
-@click.option(
-    "--feather", type=click.IntRange(0), default=0, metavar="PX", help="As `inpaint` takes it."
-)
-@click.option(
-    "--sensitivity",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="Without a mask, as `repair` takes it.",
-)
+@common.feather
+@common.sensitivity
 @click.option(
     "--format",
     "form",
@@ -74,7 +61,7 @@ from cnnlg_tf.errors import CnnlgError
 )
 @click.option("--quality", type=click.IntRange(1, 100), help="Of lossy outputs.")
 @click.option("--json", "as_json", is_flag=True, help="Tell the summary as JSON.")
-@click.option("--quiet", is_flag=True, help="Tell nothing but errors.")
+@common.quiet
 def bulk(
     manifest: str,
     out: str,
@@ -116,7 +103,7 @@ def bulk(
     elif blind == masked:
         raise click.UsageError("give a FOLDER either --mask MASK (or --mask-suffix) or --blind")
     if quiet:
-        click.get_current_context().find_root().obj.setLevel("CRITICAL")  # the notes
+        common.leave_notes_out()
     wanted: Any = FORMATS[form] if form else None
     lines = None if quiet else Lines()
     try:

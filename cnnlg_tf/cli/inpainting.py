@@ -4,27 +4,7 @@ from typing import Any
 
 import click
 
-from cnnlg_tf.cli import running
-
-_model = click.option(
-    "--model",
-    type=click.Path(),
-    help="Checkpoint, export or server (host:port); default: the shipped model.",
-)
-_detail = click.option(
-    "--detail",
-    type=click.FloatRange(0, 2),
-    default=1.0,
-    show_default=True,
-    help="0 smooth .. 1 as learnt .. 2 crisp.",
-)
-_feather = click.option(
-    "--feather",
-    type=click.IntRange(0),
-    default=0,
-    metavar="PX",
-    help="Fade from the repair to the photo over the pixels around the hole, which change then.",
-)
+from cnnlg_tf.cli import common, running
 
 
 @click.command()
@@ -39,19 +19,19 @@ _feather = click.option(
     help="Masks are called so after their photos: _mask for a_mask.png, beside a.jpg or in --mask.",
 )
 @click.option("--blind", is_flag=True, help="No mask: find the damage, as `repair` does.")
-@_model
-@click.option("--invert-mask", is_flag=True, help="White = known.")
+@common.model
+@common.invert_mask
 @click.option(
     "--grow",
     type=click.IntRange(0),
     metavar="PX",
     help="Repair the pixels around the hole too.  [default: 0; 1 with --blind]",
 )
-@_feather
+@common.feather
 @click.option("--samples", type=click.IntRange(0), default=0, help="Write N different repairs too.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of --samples.")
 @click.option("--uncertainty", is_flag=True, help="Write a map of the standard deviation too.")
-@_detail
+@common.detail
 @click.option(
     "--reference",
     multiple=True,
@@ -78,13 +58,7 @@ def inpaint(
 
 @click.command()
 @click.argument("photos", nargs=-1, required=True, type=click.Path())
-@click.option(
-    "--sensitivity",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="0 repairs what is certainly damaged .. 1 all that may be.",
-)
+@common.sensitivity
 @click.option(
     "--grow",
     type=click.IntRange(0),
@@ -93,11 +67,11 @@ def inpaint(
     metavar="PX",
     help="Repair the pixels around the damage too.",
 )
-@_feather
+@common.feather
 @click.option("--save-mask", is_flag=True, help="Write OUT_mask.png: white = was repaired.")
 @click.option("--preview", is_flag=True, help="Write OUT_preview.png: red = was repaired.")
-@_detail
-@_model
+@common.detail
+@common.model
 @running.file_options
 def repair(photos: tuple[str, ...], **options: Any) -> None:
     """Find the damage on old PHOTOS, files or folders, and repair it: no mask is needed.

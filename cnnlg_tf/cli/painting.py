@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cnnlg_tf.cli import common
 from cnnlg_tf.cli.text import printable
 
 
@@ -70,21 +71,11 @@ def _size(context: click.Context, option: click.Parameter, value: str | None) ->
     show_default=True,
     help="Of what is drawn: 0 as expected .. 1 as far apart as learnt.",
 )
-@click.option(
-    "--detail",
-    type=click.FloatRange(0, 2),
-    default=1.0,
-    show_default=True,
-    help="0 smooth .. 1 as learnt .. 2 crisp.",
-)
-@click.option(
-    "--model",
-    type=click.Path(),
-    help="Checkpoint, export or server (host:port); default: the shipped model.",
-)
+@common.detail
+@common.model
 @click.option("-o", "--out", required=True, type=click.Path(), help="File to write.")
 @click.option("--quality", type=click.IntRange(1, 100), help="Of a lossy output.")
-@click.option("--quiet", is_flag=True, help="Tell nothing but errors.")
+@common.quiet
 def paint(
     photo: str | None,
     extend: str | None,
@@ -113,7 +104,7 @@ def paint(
     if new is not None and sketch is not None:
         raise click.UsageError("--sketch is for a hole: give --extend, --aspect or --mask")
     if quiet:
-        click.get_current_context().find_root().obj.setLevel("CRITICAL")  # the notes
+        common.leave_notes_out()
     from cnnlg_tf.painting import paint_file, paint_new_file
 
     if new is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cnnlg_tf.cli import common
 from cnnlg_tf.cli.text import printable
 from cnnlg_tf.errors import CnnlgError
 
@@ -45,7 +46,7 @@ _FILE_OPTIONS = [
         help="Of lossy outputs.  [default: a JPEG photo's own, else 95; 90 for AVIF and HEIC]",
     ),
     click.option("--json", "as_json", is_flag=True, help="Tell in lines of JSON, one a photo."),
-    click.option("--quiet", is_flag=True, help="Tell nothing but errors."),
+    common.quiet,
 ]
 
 
@@ -75,7 +76,7 @@ def plan(
     if out == "-" and as_json:
         raise click.UsageError("--json needs standard output for itself: give -o another place")
     if quiet:
-        click.get_current_context().find_root().obj.setLevel("CRITICAL")  # the notes
+        common.leave_notes_out()
     from cnnlg_tf.inference.jobs import plan_jobs
 
     wanted: Any = FORMATS[form] if form else None

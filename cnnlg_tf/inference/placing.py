@@ -6,7 +6,7 @@ matched around each part of the hole, and it is taken only where it agrees with 
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -65,10 +65,12 @@ def place_references(
     filled, placed = photo.copy(), np.zeros_like(hole)
     if unknown.all() or not hole.any():
         return filled, placed
+    own = _features_of(photo, unknown)
+    by_features = [_by_features(own, reference) for reference in references]
     for part in _parts(hole):
         found = []
-        for reference in references:
-            for transform in _transforms(photo, unknown, part, reference):
+        for reference, surest in zip(references, by_features, strict=True):
+            for transform in _transforms(photo, unknown, part, reference, surest):
                 fitted = _fit(photo, unknown, part, reference, transform)
                 if fitted is not None:
                     found.append(fitted)
@@ -89,10 +91,13 @@ def _parts(hole: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _transforms(
-    photo: np.ndarray, unknown: np.ndarray, part: np.ndarray, reference: np.ndarray
+    photo: np.ndarray,
+    unknown: np.ndarray,
+    part: np.ndarray,
+    reference: np.ndarray,
+    by_features: Transform | None,
 ) -> Iterator[Transform]:
     """How the reference may lie over the photo, the surest guess first."""
-    by_features = _by_features(photo, unknown, reference)
     if by_features is not None:
         centre = np.array([*np.argwhere(part).mean(axis=0)[::-1], 1.0])
         moved = by_features @ centre
@@ -106,31 +111,44 @@ def _transforms(
         yield shifted
 
 
-def _by_features(photo: np.ndarray, unknown: np.ndarray, reference: np.ndarray) -> Transform | None:
-    known = cv2.erode((~unknown).astype(np.uint8), np.ones((5, 5), np.uint8))
+class _Features(NamedTuple):
+    """What is looked for in a photo: float32 [n, 2] points in its pixels, x before y, [n, 128], and its scale then."""
+
+    points: np.ndarray
+    descriptors: np.ndarray | None
+    scale: float
+
+
+def _features_of(photo: np.ndarray, unknown: np.ndarray | None = None) -> _Features:
     small, scale = _grey(photo)
-    other, other_scale = _grey(reference)
-    seen = cv2.resize(known, small.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    seen = None
+    if unknown is not None:
+        known = cv2.erode((~unknown).astype(np.uint8), np.ones((5, 5), np.uint8))
+        seen = cv2.resize(known, small.shape[::-1], interpolation=cv2.INTER_NEAREST) * np.uint8(255)
     sift: Any = cv2.SIFT.create(nfeatures=4000, contrastThreshold=0.02)
-    points, descriptors = sift.detectAndCompute(small, seen * np.uint8(255))
-    other_points, other_descriptors = sift.detectAndCompute(other, None)
-    if min(len(points), len(other_points)) < FEWEST:
+    found, descriptors = sift.detectAndCompute(small, seen)
+    points = np.array([each.pt for each in found], np.float32).reshape(-1, 2)
+    # pixels' centres, at the photo's own size
+    return _Features((points + 0.5) / scale - 0.5, descriptors, scale)
+
+
+def _by_features(own: _Features, reference: np.ndarray) -> Transform | None:
+    other = _features_of(reference)
+    if min(len(own.points), len(other.points)) < FEWEST:
         return None
-    pairs = cv2.BFMatcher().knnMatch(other_descriptors, descriptors, k=2)
+    pairs = cv2.BFMatcher().knnMatch(other.descriptors, own.descriptors, k=2)
     good = [p[0] for p in pairs if len(p) == 2 and p[0].distance < RATIO * p[1].distance]
     if len(good) < FEWEST:
         return None
-    here = np.array([points[m.trainIdx].pt for m in good], np.float32)
-    there = np.array([other_points[m.queryIdx].pt for m in good], np.float32)
-    # pixels' centres, at the photos' own sizes
-    here, there = (here + 0.5) / scale - 0.5, (there + 0.5) / other_scale - 0.5
+    here = own.points[[m.trainIdx for m in good]]
+    there = other.points[[m.queryIdx for m in good]]
     cv2.setRNGSeed(0)
-    found, agreeing = cv2.findHomography(there, here, cv2.RANSAC, 2.0 / min(scale, 1.0))
+    found, agreeing = cv2.findHomography(there, here, cv2.RANSAC, 2.0 / own.scale)
     if found is None or int(agreeing.sum()) < FEWEST or not _is_plausible(found):
         return None
     # a similarity bends less far from the features than a homography: take it where it says the same
     plain, plainly = cv2.estimateAffinePartial2D(
-        there, here, method=cv2.RANSAC, ransacReprojThreshold=2.0 / min(scale, 1.0)
+        there, here, method=cv2.RANSAC, ransacReprojThreshold=2.0 / own.scale
     )
     if plain is not None and int(plainly.sum()) >= 0.9 * int(agreeing.sum()):
         return np.vstack([plain, [0.0, 0.0, 1.0]])
