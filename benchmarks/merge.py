@@ -19,8 +19,8 @@ from cnnlg_tf.evaluation.evaluate import evaluate
 from cnnlg_tf.evaluation.results import OURS
 from cnnlg_tf.evaluation.summary import FFD, SHARPNESS, by_kind
 from cnnlg_tf.models.cnnlg import CNNLG
-from cnnlg_tf.models.guided_synthesis import Synthesis
 from cnnlg_tf.models.merge import Merge
+from cnnlg_tf.models.synthesis_scale import Synthesis
 from cnnlg_tf.startup import start_tensorflow
 
 THICK = ("wide", "box")

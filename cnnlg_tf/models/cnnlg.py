@@ -11,7 +11,7 @@ from cnnlg_tf.models import gaussian
 from cnnlg_tf.models.damage_finder import make_finder
 from cnnlg_tf.models.fill import membrane_fill
 from cnnlg_tf.models.gradient_guide import GradientGuide, image_gradients, known_gradients
-from cnnlg_tf.models.guided_synthesis import Synthesis, synthesise
+from cnnlg_tf.models.guided_synthesis import synthesise
 from cnnlg_tf.models.latent_guide import LatentGuide
 from cnnlg_tf.models.mask_refiner import MaskRefiner
 from cnnlg_tf.models.merge import Merge
@@ -27,6 +27,7 @@ from cnnlg_tf.models.sketch import (
     redrawn,
     without_halos,
 )
+from cnnlg_tf.models.synthesis_scale import Synthesis
 
 MULTIPLE = 16  # the networks' sizes are multiples of this; other sizes are padded inside
 REACH = 3  # px: a repair so near to known pixels keeps to their range of colours,

@@ -8,7 +8,8 @@ import tensorflow as tf
 from cnnlg_tf.config import MergeConfig
 from cnnlg_tf.models.blocks import ResidualBlock, conv
 from cnnlg_tf.models.fill import upsample
-from cnnlg_tf.models.guided_synthesis import Synthesis
+from cnnlg_tf.models.pixels import border_distance
+from cnnlg_tf.models.synthesis_scale import Synthesis
 
 DEPTH = 16  # px; deeper is all one
 HALF = 5.0  # px; untrained, the network's repair and the synthesis count alike at this depth
@@ -83,11 +84,8 @@ class Merge(keras.Model):
 
 def hole_depth(mask: tf.Tensor) -> tf.Tensor:
     """Distance to the hole's border in steps of 2 px, up to DEPTH: [b, h, w, 1] -> the same, 0 at known pixels."""
-    rest = tf.nn.max_pool2d(mask, 2, 2, "VALID")  # [b, h/2, w/2, 1]
-    depth = tf.zeros_like(rest)
-    for _ in range(DEPTH // 2):
-        depth += 2.0 * rest
-        rest = 1.0 - tf.nn.max_pool2d(1.0 - rest, 3, 1, "SAME")
+    touched = tf.nn.max_pool2d(mask, 2, 2, "VALID")  # [b, h/2, w/2, 1]
+    depth = 2.0 * border_distance(touched, DEPTH // 2)
     return mask * upsample(depth, 2)
 
 

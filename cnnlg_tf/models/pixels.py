@@ -31,3 +31,12 @@ def known_range(image: tf.Tensor, mask: tf.Tensor, reach: int) -> tuple[tf.Tenso
     high = largest(tf.where(mask > 0.5, -1.0, image))
     low = -largest(tf.where(mask > 0.5, -1.0, -image))
     return some * low - (1.0 - some), some * high + (1.0 - some)
+
+
+def border_distance(cells: tf.Tensor, most: int) -> tf.Tensor:
+    """Chessboard distance of each 1 to the nearest 0, up to `most`: [b, h, w, 1] of 0 and 1 -> the same shape."""
+    total, rest = tf.zeros_like(cells), cells
+    for _ in range(most):
+        total += rest
+        rest = 1.0 - tf.nn.max_pool2d(1.0 - rest, 3, 1, "SAME")
+    return total

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnlg_tf.models.guided_synthesis import Synthesis, synthesise
+from cnnlg_tf.models.guided_synthesis import synthesise
+from cnnlg_tf.models.synthesis_scale import Synthesis
 
 SEEDS = np.array([[1, 0], [2, 0]], np.int32)
 

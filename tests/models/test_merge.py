@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from cnnlg_tf.config import MergeConfig
-from cnnlg_tf.models.guided_synthesis import Synthesis
 from cnnlg_tf.models.merge import DEPTH, Merge, hole_depth
+from cnnlg_tf.models.synthesis_scale import Synthesis
 
 SIZE = 64
 

@@ -1,0 +1,361 @@
+"""One scale of the guided synthesis: search for patches to lay, and their vote for each missing pixel."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from cnnlg_tf.models.fill import upsample
+from cnnlg_tf.models.patch_sources import (
+    CELL,
+    PATCH,
+    SQUARE,
+    UNUSABLE,
+    Layer,
+    Sources,
+    Step,
+    blurred,
+    pad_edge,
+)
+from cnnlg_tf.models.pixels import border_distance, quotient
+
+REACH = 3  # cells around the grid of positions: the farthest neighbour that is asked
+KNOWN_SHARE = 0.05  # of a coarse pixel's area: from here on it counts as known, else strokes eat up all sources
+GUIDE_WEIGHT = float(PATCH**2)  # the guide's colour counts as much as a patch's mean colour
+COHERENCE = 0.7  # how much cheaper a source is when all four neighbours go on from it
+NEAR = ((0, 1), (0, -1), (1, 0), (-1, 0))  # cells
+FAR = tuple((REACH * dy, REACH * dx) for dy, dx in NEAR)
+DEPTH_STEPS = 6  # cells
+REGION = 32  # px: what a sample takes or leaves as one
+FAINT = 3 * 16.0**2  # squared difference of colours that may be one texture's
+FEW = 256  # sources a photo that every scale considers, wherever they lie
+NOISE_COUNT = 3721
+NOISE = np.random.default_rng(0).uniform(-1.0, 1.0, (NOISE_COUNT, 2)).astype(np.float32)
+
+
+class Synthesis(NamedTuple):
+    """What the synthesis gives; all [b, h, w, c], in units of images in [0, 1].
+
+    image: the photo with real pixels in the thick parts of its hole, the guide elsewhere in it; distance [.., 1]: root
+    mean square difference of the patches laid there; spread [.., 1]: standard deviation of the votes, large where they
+    disagree; share [.., 1]: 1 where pixels were laid.
+    """
+
+    image: tf.Tensor
+    distance: tf.Tensor
+    spread: tf.Tensor
+    share: tf.Tensor
+
+
+class _Patch(NamedTuple):
+    """What each position's patch is compared by.
+
+    target: [n, 108, 1], its colours times -2; energy: [n, 1], their squares' sum; guide: [n, 1, 3], the colour there.
+    """
+
+    target: tf.Tensor
+    energy: tf.Tensor
+    guide: tf.Tensor
+
+
+class _Field(NamedTuple):
+    """Sources of all cells of the padded grid: [n] indices, -1 where there is none, and what each costs."""
+
+    source: tf.Tensor
+    cost: tf.Tensor
+
+
+class Scale:
+    """One scale: what can be copied, where to, and the estimate so far."""
+
+    def __init__(
+        self,
+        start: tf.Tensor,
+        mask: tf.Tensor,
+        thick: tf.Tensor,
+        reference: tuple[tf.Tensor, tf.Tensor] | None,
+        factor: int,
+        compact: bool,
+    ) -> None:
+        self.factor, self.compact = factor, compact
+        known, hole = _shrink(start, mask, factor)
+        if factor > 1:
+            start = tf.floor(tf.nn.avg_pool2d(start, factor, factor, "VALID") + 0.5)
+            thick = hole * tf.nn.max_pool2d(thick, factor, factor, "VALID")
+        image = tf.where(hole > 0.5, start, known)
+        other = None
+        if reference is not None:
+            small, nothing = _shrink(*reference, factor)
+            other = Layer(small, nothing, blurred(small))
+        self.sources = Sources(Layer(known, hole, blurred(image)), other)
+
+        # the grid of cells, padded by REACH
+        shape = tf.shape(hole)
+        self.batch = shape[0]
+        self.rows = quotient(shape[1], CELL) + 2 * REACH
+        self.columns = quotient(shape[2], CELL) + 2 * REACH
+        cells = tf.nn.max_pool2d(thick, CELL, CELL, "VALID")
+        self.touched = self._grid(tf.nn.max_pool2d(cells, 3, 1, "SAME"))[:, 0]
+        self.count = tf.size(self.touched)
+        listed = tf.where(self.touched > 0.5)[:, 0] if compact else tf.range(self.count)
+        self.positions = tf.cast(listed, tf.int32)
+        self.at, self.numbers = self.positions[:, None], tf.range(tf.size(self.positions))
+        self.place = self._split(self.positions)
+        self.anchors = self._anchors(*self.place)
+        square = tf.stack([dy * self.columns + dx for dy, dx in SQUARE])
+        self.around = self._on_grid(self.at + square)  # [n, 9], the cells of each position's patch
+        dy, dx = (tf.constant([way[axis] for way in NEAR + FAR]) for axis in (0, 1))
+        self.ways = dy * self.columns + dx
+        self.back = self.sources.step(-CELL * dy, -CELL * dx)
+        dy, dx = (tf.constant([cell[axis] for cell in SQUARE]) for axis in (0, 1))
+        self.to_middle = self.sources.step(-CELL * dy, -CELL * dx)
+        thick = self._grid(tf.nn.space_to_depth(tf.repeat(thick, 3, axis=-1), CELL))  # [n, 12]
+        self.thick = tf.gather(thick, self.positions)
+        folded = pad_edge(tf.nn.space_to_depth(image, CELL), REACH)
+        self.estimate = tf.reshape(folded, [self.count, 3 * CELL**2])
+        weights = self._grid(1.3 ** (-CELL * border_distance(cells, DEPTH_STEPS)))[:, 0]
+        self.weights = tf.gather(weights, self.around)  # [n, 9]
+        self.field = _Field(tf.fill([self.count], -1), tf.fill([self.count], UNUSABLE))
+        self.exhaustive = False
+
+    def begin(self, seed: tf.Tensor | None, temperature: tf.Tensor | float) -> None:
+        """The first sources, by the guide alone: blurred on both sides, else blur finds blur."""
+        self.usable, self.usable_energy = self._list_usable(seed, temperature)
+        self.exhaustive = True
+        self._take(*self._match_guide(self.usable, self.usable_energy))
+        self.vote(final=False)
+
+    def go_on(
+        self, coarser: "Scale", seed: tf.Tensor | None, temperature: tf.Tensor | float
+    ) -> None:
+        """From a coarser scale's sources; from a few of this scale's where the guide finds those far better.
+
+        A coarse scale may know no place like the one that is missing, and what it laid there looks plausible to itself.
+        """
+        step = coarser.factor // self.factor
+        photo, row, column = self.place
+        row_above, column_above = quotient(row, step), quotient(column, step)
+        above = coarser._join(photo, row_above, column_above)
+        source = tf.gather(coarser.field.source, above)
+        within = (CELL * (row - step * row_above), CELL * (column - step * column_above))
+        here = coarser.sources.finer(source, step, *within, self.sources)
+        found_there = tf.gather(coarser.field.cost, above) < 0.5 * UNUSABLE
+        whole = found_there & (tf.gather(self.sources.energy, here) < UNUSABLE)
+        usable, energy = self._list_usable(seed, temperature)
+        few = self._few(usable)
+        found, cost = self._match_guide(tf.gather(usable, few), tf.gather(energy, few))
+        farther = self._off_colour(here) > 4.0 * self._off_colour(found) + FAINT
+        stays = whole & ~(farther & (cost < UNUSABLE))
+        self._take(tf.where(stays, here, found), tf.where(stays, 0.0, cost))
+        self.vote(final=False)
+
+    def _list_usable(
+        self, seed: tf.Tensor | None, temperature: tf.Tensor | float
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The sources that may be laid, and the first pixel, which never is: where nothing is known, that is found."""
+        energy = self.sources.energy
+        if seed is not None:
+            energy += UNUSABLE * tf.cast(self._left_out(seed, temperature), tf.float32)
+        if not self.compact:
+            return tf.range(tf.size(energy)), energy
+        usable = tf.cast(tf.where(energy < UNUSABLE)[:, 0], tf.int32)
+        usable = tf.pad(usable, [[0, 1]])
+        return usable, tf.gather(energy, usable)
+
+    def _few(self, usable: tf.Tensor) -> tf.Tensor:
+        """Places in the list of usable sources, FEW evenly spread in each photo, and as many in the references."""
+        photo = self.sources.photo
+        ends = tf.range(1, self.batch + 1) * (photo.rows * photo.columns)
+        if self.sources.reference is not None:
+            ends = tf.concat([ends, [tf.size(self.sources.energy)]], axis=0)
+        # the list is in order: what lies before a photo's end is counted
+        before = tf.reduce_sum(tf.cast(usable[:-1][None] < ends[:, None], tf.int32), axis=1)
+        first = tf.pad(before[:-1], [[1, 0]])
+        count = tf.maximum(before - first, 1)[:, None]
+        few = tf.range(FEW) * tf.maximum(quotient(count, FEW), 1)
+        few = first[:, None] + few - count * quotient(few, count)
+        return tf.minimum(tf.reshape(few, [-1]), tf.size(usable) - 1)
+
+    def _off_colour(self, source: tf.Tensor) -> tf.Tensor:
+        """Squared difference of the mean colours of patches and of the guide there: [n] sources -> [n].
+
+        Of means alone: the guide is smooth, and texture differs from it everywhere.
+        """
+        there = tf.gather(self.sources.guide, self.sources.around(source))  # [n, 9, 3]
+        here = tf.gather(self.sources.guide, self.sources.around(self.anchors))
+        return tf.reduce_sum(tf.square(tf.reduce_mean(there - here, axis=1)), axis=-1)
+
+    def _match_guide(self, sources: tf.Tensor, energy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        query = tf.gather(self.sources.guide, self.sources.around(self.anchors))  # [n, 9, 3]
+        keys = tf.gather(self.sources.guide, self.sources.around(sources))  # [m, 9, 3]
+        keys = tf.reshape(keys, [-1, 27])
+        size = tf.reduce_sum(tf.square(keys), axis=-1) + tf.where(energy < UNUSABLE, 0.0, UNUSABLE)
+        return self._match(tf.reshape(query, [-1, 27]), keys, size, sources)
+
+    def search(self, turn: int, rounds: int, chance: int) -> None:
+        """Better sources: the best of all at the coarsest scale, then neighbours' and some by chance."""
+        target = tf.gather(self.estimate, self.around)  # [n, 9, 12]
+        target = tf.reshape(target, [-1, 9 * 3 * CELL**2])
+        guide = tf.gather(self.sources.guide, self.anchors)  # [n, 3]
+        if self.exhaustive:
+            weight = float(np.sqrt(GUIDE_WEIGHT))
+            keys = tf.gather(self.sources.blocks, self.sources.around(self.usable))
+            keys = tf.reshape(keys, [-1, 9 * 3 * CELL**2])
+            colours = weight * tf.gather(self.sources.guide, self.usable)
+            size = self.usable_energy + tf.reduce_sum(tf.square(colours), axis=-1)
+            query = tf.concat([target, weight * guide], axis=-1)
+            keys = tf.concat([keys, colours], axis=-1)
+            self._take(*self._match(query, keys, size, self.usable))
+        patch = _Patch(
+            -2.0 * target[..., None],
+            tf.reduce_sum(tf.square(target), axis=-1, keepdims=True),
+            guide[:, None],
+        )
+        for number in range(rounds):
+            self._improve(patch, number, turn * rounds + number, chance)
+
+    def _match(
+        self, query: tf.Tensor, keys: tf.Tensor, size: tf.Tensor, sources: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The most similar of the sources for each position, by a matrix product; and 0, or UNUSABLE.
+
+        query: [n, c]; keys: [m, c]; size: [m], the keys' squared lengths; sources: [m].
+        """
+        # twice the query before, not the product after: OpenVINO would fuse that, and round both to bfloat16
+        cost = size[None] + tf.matmul(-2.0 * query, keys, transpose_b=True)  # [n, m]
+        cost += UNUSABLE * self.sources.elsewhere(sources, self.place[0])
+        best = tf.gather(sources, tf.argmin(cost, axis=1, output_type=tf.int32))
+        some = tf.reduce_min(cost, axis=1) < 0.5 * UNUSABLE
+        return tf.where(some, best, 0), tf.where(some, 0.0, UNUSABLE)
+
+    def _improve(self, patch: "_Patch", number: int, draw: int, chance: int) -> None:
+        """One round: the cheapest of a position's own source, those that go on from neighbours', and some by chance."""
+        own = tf.maximum(tf.gather(self.field.source, self.positions), 0)[:, None]  # [n, 1]
+        ways, back = self.ways, self.back
+        if number % 2:  # the near ones alone
+            ways = ways[: len(NEAR)]
+            back = Step(*(None if step is None else step[: len(NEAR)] for step in back))
+        source = tf.gather(self.field.source, self._on_grid(self.at + ways))  # [n, w]
+        continued = self.sources.moved(source, back)
+        continued = tf.where(source < 0, own, continued)
+        choices = [own, continued]
+        if chance:
+            reach = max(1, chance >> number)
+            noise = tf.cast(tf.round(reach * self._noise(draw)), tf.int32)  # [n, 2, 2]
+            step = self.sources.step(noise[..., 0], noise[..., 1])
+            choices.append(self.sources.moved(own, step))
+        joined = tf.concat(choices, axis=1)  # [n, c]
+        cost = self._cost(joined, patch)
+        near = continued if number % 2 else continued[:, : len(NEAR)]
+        same = joined[:, :, None] == near[:, None]
+        agreeing = tf.reduce_sum(tf.cast(same, tf.float32), axis=-1)
+        best = tf.argmin(cost * (1.0 - 0.25 * COHERENCE * agreeing), axis=1, output_type=tf.int32)
+        at = self.numbers * joined.shape[1] + best
+        self._take(tf.gather(tf.reshape(joined, [-1]), at), tf.gather(tf.reshape(cost, [-1]), at))
+
+    def _noise(self, draw: int) -> tf.Tensor:
+        """Two displacements a position, [n, 2, 2] in [-1, 1]."""
+        _, row, column = self.place
+        draws = [2018 * draw, 2018 * draw + 1009]
+        # NOISE_COUNT more: beyond the border rows and columns are negative
+        at = (row * 37 + column * 11)[:, None] + tf.constant([d + NOISE_COUNT for d in draws])
+        return tf.gather(tf.constant(NOISE), at - NOISE_COUNT * quotient(at, NOISE_COUNT))
+
+    def _left_out(self, seed: tf.Tensor, temperature: tf.Tensor | float) -> tf.Tensor:
+        """Which sources a sample does without: regions by chance, [n]."""
+        layer = self.sources.photo
+        _, row, column = layer.split(tf.range(tf.size(self.sources.energy)))
+        side = REGION // self.factor
+        at = (row // side) * 61 + (column // side) * 7 + seed[0] % 997 * 31 + seed[1] % 997
+        noise = tf.gather(tf.constant(NOISE[:, 0]), at % NOISE_COUNT)  # [n] in [-1, 1]
+        return noise < temperature - 1.0
+
+    def _cost(self, choices: tf.Tensor, patch: "_Patch") -> tf.Tensor:
+        """Squared differences of patches and guide: [n, c] sources -> [n, c]."""
+        rows = tf.gather(self.sources.blocks, self.sources.around(choices))  # [n, c, 9, 12]
+        rows = tf.reshape(rows, [-1, choices.shape[1], 9 * 3 * CELL**2])
+        product = tf.matmul(rows, patch.target)[..., 0]
+        difference = tf.gather(self.sources.guide, choices) - patch.guide
+        colour = GUIDE_WEIGHT * tf.reduce_sum(tf.square(difference), axis=-1)
+        return tf.gather(self.sources.energy, choices) + product + patch.energy + colour
+
+    def vote(self, final: bool) -> None:
+        """Each missing pixel: the weighted mean of what the patches that cover it bring."""
+        source = tf.gather(self.field.source, self.around)  # [n, 9]
+        brought = self.sources.moved(source, self.to_middle)
+        rows = tf.gather(self.sources.blocks, brought)  # [n, 9, 12]
+        cost = tf.gather(self.field.cost, self.around)
+        good = tf.cast(cost < 0.5 * UNUSABLE, tf.float32)
+        cost = good * cost / PATCH**2
+        count = tf.maximum(tf.reduce_sum(good, axis=1, keepdims=True), 1.0)
+        typical = tf.reduce_sum(cost, axis=1, keepdims=True) / count  # [n, 1]
+        share = good * tf.exp(-cost / (0.7 * typical + 2.0)) * self.weights
+        total = tf.reduce_sum(share, axis=1, keepdims=True)
+        some = tf.cast(total > 0.0, tf.float32)
+        share = (share / tf.maximum(total, 1e-20))[:, None]  # [n, 1, 9]
+        value = tf.matmul(share, rows)[:, 0]  # [n, 12]
+        missing = self.thick * some
+        if final:
+            second = tf.matmul(share, tf.square(rows))[:, 0]
+            variance = tf.reduce_mean(tf.nn.relu(second - tf.square(value)), -1, keepdims=True)
+            self.about = tf.concat([typical / 3.0, variance, some], axis=-1)
+        else:
+            value = tf.floor(value + 0.5)
+        before = tf.gather(self.estimate, self.positions)
+        value = before + missing * (value - before)
+        self.estimate = tf.tensor_scatter_nd_update(self.estimate, self.at, value)
+
+    def result(self, thick: tf.Tensor) -> Synthesis:
+        """After the last vote at full size."""
+        about = tf.tensor_scatter_nd_update(tf.zeros([self.count, 3]), self.at, self.about)
+        distance, spread, share = tf.split(thick * upsample(self._unfold(about), CELL), 3, axis=-1)
+        image = tf.nn.depth_to_space(self._unfold(self.estimate), CELL)
+        return Synthesis(image / 255.0, tf.sqrt(distance) / 255.0, tf.sqrt(spread) / 255.0, share)
+
+    def _take(self, source: tf.Tensor, cost: tf.Tensor) -> None:
+        if not self.compact:  # what need not be matched offers nothing to its neighbours
+            source = tf.where(self.touched > 0.5, source, -1)
+            cost = tf.where(self.touched > 0.5, cost, UNUSABLE)
+        self.field = _Field(
+            tf.tensor_scatter_nd_update(self.field.source, self.at, source),
+            tf.tensor_scatter_nd_update(self.field.cost, self.at, cost),
+        )
+
+    def _grid(self, cells: tf.Tensor) -> tf.Tensor:
+        """[b, h / 2, w / 2, c] -> [n, c], with a border of zeros."""
+        edge = [REACH, REACH]
+        return tf.reshape(tf.pad(cells, [[0, 0], edge, edge, [0, 0]]), [-1, cells.shape[-1]])
+
+    def _unfold(self, grid: tf.Tensor) -> tf.Tensor:
+        """[n, c] -> [b, h / 2, w / 2, c], without the border."""
+        grid = tf.reshape(grid, [self.batch, self.rows, self.columns, grid.shape[-1]])
+        return grid[:, REACH:-REACH, REACH:-REACH]
+
+    def _split(self, cell: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """(photo, row, column) of cells of the padded grid; row and column count without the border."""
+        row = quotient(cell, self.columns)
+        photo = quotient(row, self.rows)
+        return photo, row - photo * self.rows - REACH, cell - row * self.columns - REACH
+
+    def _join(self, photo: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
+        return (photo * self.rows + row + REACH) * self.columns + column + REACH
+
+    def _anchors(self, photo: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
+        """The pixel, among the sources, at which a cell begins."""
+        layer = self.sources.photo
+        return layer.clip(layer.join(photo, CELL * row, CELL * column))
+
+    def _on_grid(self, cell: tf.Tensor) -> tf.Tensor:
+        return tf.minimum(tf.maximum(cell, 0), self.count - 1)
+
+
+def _shrink(image: tf.Tensor, mask: tf.Tensor, factor: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Means of the known pixels, rounded, and which cells count as missing."""
+    if factor == 1:
+        return image, mask
+    known = 1.0 - mask
+    count = factor**2 * tf.nn.avg_pool2d(known, factor, factor, "VALID")
+    total = factor**2 * tf.nn.avg_pool2d(image * known, factor, factor, "VALID")
+    # a quarter more, so that no quotient lies half way between integers
+    mean = tf.floor((total + 0.25) / tf.maximum(count, 1.0) + 0.5)
+    return mean, tf.cast(count < KNOWN_SHARE * factor**2, tf.float32)
