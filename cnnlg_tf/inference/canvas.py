@@ -73,11 +73,21 @@ def extended(photo: Photo, extension: Extension | str) -> tuple[Photo, np.ndarra
         ConfigError: the extension cannot be read, is 0 or too much.
     """
     height, width = photo.pixels.shape[:2]
+    extension = as_extension(extension, height, width)
+    return *on_canvas(photo, extension), rings(extension, height, width)
+
+
+def as_extension(extension: Extension | str, height: int, width: int) -> Extension:
+    """What a photo of this size grows by, as `extended` takes it.
+
+    Raises:
+        ConfigError: it cannot be read, is 0 or too much.
+    """
     if isinstance(extension, str):
         read = extension_to_aspect if ":" in extension else parse_extension
         extension = read(extension, height, width)
     check_extension(extension, height, width)
-    return *on_canvas(photo, extension), rings(extension, height, width)
+    return extension
 
 
 def check_extension(extension: Extension, height: int, width: int) -> None:

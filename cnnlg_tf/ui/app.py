@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from cnnlg_tf import __version__
+from cnnlg_tf.inference.canvas import MOST
 from cnnlg_tf.inference.network import Network
 from cnnlg_tf.ui import folder_routes, photo_routes, repair_routes
 from cnnlg_tf.ui.engine import Engine
@@ -103,6 +104,7 @@ async def show_status(request: Request) -> Response:
             "formats": list(SUFFIXES),
             "lossy": [form for form in SUFFIXES if form in LOSSY],
             "max_pixels": MAX_PIXELS,
+            "max_growth": MOST,
             "max_upload": MAX_UPLOAD,
             "max_variants": MAX_VARIANTS,
         }
@@ -156,6 +158,9 @@ _CHANGED: dict[str, object] = {
     "choices": _NUMBER | {"description": "How many variants the last repair offers."},
     "chosen": _NUMBER,
     "masked": _FLAG,
+    "sketched": _FLAG,
+    "width": _NUMBER | {"description": "Of the photo as it is now: it may have been extended."},
+    "height": _NUMBER,
     "box": {
         "type": ["array", "null"],
         "items": _NUMBER,
@@ -170,8 +175,6 @@ COMPONENTS: dict[str, object] = {
             "properties": {
                 "key": _TEXT,
                 "name": _TEXT,
-                "width": _NUMBER,
-                "height": _NUMBER,
                 "bits": _NUMBER,
                 "transparent": _FLAG,
                 "format": _TEXT,
@@ -190,7 +193,15 @@ COMPONENTS: dict[str, object] = {
             "What changed.",
             {
                 "type": "object",
-                "properties": {"changed": {"type": "array", "items": _NUMBER}, **_CHANGED},
+                "properties": {
+                    "changed": {"type": "array", "items": _NUMBER},
+                    "extension": {
+                        "type": "array",
+                        "items": _NUMBER,
+                        "description": "What left, top, right and bottom grew by; negative: shrank.",
+                    },
+                    **_CHANGED,
+                },
             },
         ),
     },

@@ -1,4 +1,4 @@
-"""One repair on the page: which pixels it replaced, by what, and how to take it back."""
+"""One repair on the page: which pixels it replaced or added, by what, and how to take it back."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,25 @@ from pathlib import Path
 import numpy as np
 
 from cnnlg_tf.files import atomic_path
+from cnnlg_tf.inference.canvas import Extension
 from cnnlg_tf.inference.windows import Box
+
+
+def on_larger(values: np.ndarray, extension: Extension) -> np.ndarray:
+    """Values [height, width, ...] of a photo on the canvas that it grows to; 0 beyond it."""
+    if not any(extension):
+        return values
+    sides = ((extension.top, extension.bottom), (extension.left, extension.right))
+    return np.pad(values, (*sides, *[(0, 0)] * (values.ndim - 2)))
+
+
+def on_smaller(values: np.ndarray, extension: Extension) -> np.ndarray:
+    """The reverse of `on_larger`: what lies beyond the smaller canvas is gone."""
+    if not any(extension):
+        return values
+    height, width = values.shape[:2]
+    rows, columns = extension.top + extension.bottom, extension.left + extension.right
+    return values[extension.inner(height - rows, width - columns).slices].copy()
 
 
 @dataclass(frozen=True)
@@ -16,9 +34,10 @@ class Edit:
     Attributes:
         box: the part of the photo that holds every repaired pixel.
         hole: bool [h, w] of the box, True = repaired.
-        before: [n, 3] of the photo's type, the hole's pixels before.
+        before: [n, 3] of the photo's type, the hole's pixels before; of an extension none.
         choices: repairs to choose from, each [n, 3] of the photo's type; the first is the likeliest.
         uncertainty: uint8 [n], the standard deviation of each pixel, 255 = half the full range.
+        extension: what the photo grew by; box and hole are of the canvas that it grew to.
     """
 
     box: Box
@@ -26,17 +45,20 @@ class Edit:
     before: np.ndarray
     choices: tuple[np.ndarray, ...]
     uncertainty: np.ndarray
+    extension: Extension = Extension()
 
     def put(self, pixels: np.ndarray, choice: int) -> None:
-        """Write one choice into the photo's pixels [height, width, 3], in place."""
+        """Write one choice into pixels [height, width, 3] of the canvas, in place."""
         pixels[self.box.slices][self.hole] = self.choices[choice]
 
-    def take_back(self, pixels: np.ndarray) -> None:
-        """Write what was there before into the photo's pixels, in place."""
-        pixels[self.box.slices][self.hole] = self.before
+    def taken_back(self, pixels: np.ndarray) -> np.ndarray:
+        """The pixels [height, width, 3] without the repair: changed in place, or a copy of a smaller canvas."""
+        if not any(self.extension):
+            pixels[self.box.slices][self.hole] = self.before
+        return on_smaller(pixels, self.extension)
 
     def whole_hole(self, height: int, width: int) -> np.ndarray:
-        """The mask that was repaired: bool [height, width] of the photo."""
+        """The mask that was repaired: bool [height, width] of the canvas."""
         mask = np.zeros((height, width), bool)
         mask[self.box.slices] = self.hole
         return mask
@@ -51,6 +73,7 @@ class Edit:
                 before=self.before,
                 choices=np.stack(self.choices),
                 uncertainty=self.uncertainty,
+                extension=np.array(self.extension),
             )
 
     @classmethod
@@ -66,4 +89,5 @@ class Edit:
                 data["before"],
                 tuple(data["choices"]),
                 data["uncertainty"],
+                Extension(*(int(side) for side in data["extension"])),
             )

@@ -1,4 +1,4 @@
-"""Open photos, look at them, keep their masks and references, save them.
+"""Open photos, look at them, keep their masks, sketches and references, save them.
 
 Each function's docstring is its entry in the OpenAPI description, which /api serves.
 """
@@ -17,6 +17,7 @@ from cnnlg_tf.ui.bits import encode_bits
 from cnnlg_tf.ui.limits import RequestError
 from cnnlg_tf.ui.saving import LOSSY, SUFFIXES, encode, media_type
 from cnnlg_tf.ui.sessions import Session
+from cnnlg_tf.ui.sketches import decode_sketch, encode_sketch
 from cnnlg_tf.ui.web import (
     box_of,
     file_of,
@@ -38,8 +39,6 @@ def describe(session: Session) -> dict[str, object]:
     return {
         "key": record.id,
         "name": record.name,
-        "width": record.width,
-        "height": record.height,
         "bits": photo.bits,
         "transparent": photo.alpha is not None,
         "format": record.form,
@@ -63,10 +62,11 @@ async def list_photos(request: Request) -> Response:
             {
                 "key": session.record.id,
                 "name": session.record.name,
-                "width": session.record.width,
-                "height": session.record.height,
+                "width": session.shape[1],
+                "height": session.shape[0],
                 "repairs": session.record.head,
                 "masked": session.record.masked,
+                "sketched": session.record.sketched,
                 "touched": session.record.touched,
             }
             for session in sessions
@@ -161,7 +161,7 @@ async def show_view(request: Request) -> Response:
         if what == "uncertainty":
             return views.heat(session.uncertainty(), box, side), "image/png"
         with session.lock:
-            photo = session.photo()
+            photo = session.original() if what == "before" else session.canvas()
             if what == "before":
                 pixels = photo.pixels
             elif choice is not None:
@@ -225,6 +225,37 @@ async def grow_mask(request: Request) -> Response:
             return encode_bits(session.mask())
 
     return Response(await off_loop(work), media_type="image/png")
+
+
+async def show_sketch(request: Request) -> Response:
+    """
+    summary: The strokes that repairs are to follow, transparent where nothing is drawn.
+    responses:
+      200: {description: A PNG with a palette., content: {image/png: {}}}
+      404: {$ref: "#/components/responses/Refused"}
+    """
+    session = session_of(request)
+    data = await off_loop(lambda: encode_sketch(session.sketch()))
+    return Response(data, media_type="image/png")
+
+
+async def keep_sketch(request: Request) -> Response:
+    """
+    summary: Set the strokes that repairs are to follow.
+    description: >
+      A picture of the photo's size on a transparent layer. Grey strokes are edges, others say what colour is there too.
+      They count where the photo is marked, for models that can "sketch".
+    requestBody:
+      required: true
+      content: {image/png: {schema: {type: string, format: binary}}}
+    responses:
+      204: {description: Kept.}
+      400: {$ref: "#/components/responses/Refused"}
+      404: {$ref: "#/components/responses/Refused"}
+    """
+    session, data = session_of(request), await request.body()
+    await off_loop(lambda: session.set_sketch(decode_sketch(data, "sketch")))
+    return Response(status_code=204)
 
 
 async def add_reference(request: Request) -> Response:
@@ -338,6 +369,8 @@ ROUTES = [
     Route(f"{ONE}/mask", show_mask, methods=["GET"]),
     Route(f"{ONE}/mask", keep_mask, methods=["PUT"]),
     Route(f"{ONE}/mask/grow", grow_mask, methods=["POST"]),
+    Route(f"{ONE}/sketch", show_sketch, methods=["GET"]),
+    Route(f"{ONE}/sketch", keep_sketch, methods=["PUT"]),
     Route(f"{ONE}/references", add_reference, methods=["POST"]),
     Route(f"{ONE}/references/{{reference}}", show_reference, methods=["GET"]),
     Route(f"{ONE}/references/{{reference}}", remove_reference, methods=["DELETE"]),

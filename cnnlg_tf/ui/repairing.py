@@ -1,10 +1,11 @@
-"""Repair what the strokes cover and no more: a part of the photo with its surroundings, in one edit."""
+"""Repair what the strokes cover and no more: a part of the photo with its surroundings; or extend it. One edit each."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from cnnlg_tf.inference.inpainter import Inpainter
+from cnnlg_tf.inference.canvas import Extension, extended
+from cnnlg_tf.inference.inpainter import Inpainter, Repair
 from cnnlg_tf.inference.windows import Box, bounding_box
 from cnnlg_tf.photos import Photo
 from cnnlg_tf.ui.edits import Edit
@@ -44,19 +45,22 @@ def part_around(hole: np.ndarray) -> Box:
 def repair_session(
     inpainter: Inpainter, session: Session, hole: np.ndarray, wishes: Wishes, job: Job
 ) -> None:
-    """Repair a hole of an open photo; the repair counts from then on.
+    """Repair a hole of an open photo, after the strokes in it; the repair counts from then on.
 
     Args:
         hole: bool [height, width], at least one True.
 
     Raises:
         CancelledError: the job was cancelled; nothing has changed then.
+        RequestError: the photo has another size by now.
     """
     part = part_around(hole)
     with session.lock:
-        source, pixels = session.photo(), session.pixels()
+        _check_size(session, *hole.shape)
+        source, pixels = session.canvas(), session.pixels()
         before = pixels[part.slices].copy()
         references = session.references()
+        sketch = session.sketch().layer(part.slices, hole[part.slices])
     alpha = None if source.alpha is None else source.alpha[part.slices]
     wanted = hole[part.slices]
     repair = inpainter.repair(
@@ -64,6 +68,7 @@ def repair_session(
         wanted,
         detail=wishes.detail,
         reference=references,
+        sketch=sketch if "sketch" in inpainter.network.can else None,
         samples=wishes.variants - 1,
         seed=wishes.seed,
         progress=job.progress,
@@ -75,35 +80,107 @@ def repair_session(
         box=box.within(Box(-part.top, -part.left, 0, 0)),
         hole=inner,
         before=before[box.slices][inner],
-        choices=tuple(each[box.slices][inner] for each in (repair.photo, *repair.samples)),
+        choices=_choices(repair, box, inner),
         uncertainty=_levels(repair.uncertainty[box.slices][inner]),
     )
-    session.add_edit(edit)
+    with session.lock:
+        _check_size(session, *hole.shape)
+        session.add_edit(edit)
+
+
+def extend_session(
+    inpainter: Inpainter, session: Session, extension: Extension, wishes: Wishes, job: Job
+) -> None:
+    """Paint on beyond the frame of an open photo; the extension counts from then on.
+
+    Raises:
+        CancelledError: the job was cancelled; nothing has changed then.
+        RequestError: the photo has another size by now. ConfigError: the extension is too much.
+    """
+    with session.lock:
+        source, shape = session.result(), session.shape
+        references = session.references()
+    repair = inpainter.extend(
+        source,
+        extension,
+        detail=wishes.detail,
+        reference=references,
+        samples=wishes.variants - 1,
+        seed=wishes.seed,
+        progress=job.progress,
+        cancelled=job.is_cancelled,
+    )
+    whole, hole = Box(0, 0, *repair.mask.shape), repair.mask
+    edit = Edit(
+        box=whole,
+        hole=hole,
+        before=np.empty((0, 3), repair.photo.dtype),
+        choices=_choices(repair, whole, hole),
+        uncertainty=_levels(repair.uncertainty[hole]),
+        extension=extension,
+    )
+    with session.lock:
+        _check_size(session, *shape)
+        session.add_edit(edit)
 
 
 def repair_whole(
-    inpainter: Inpainter, photo: Photo, mask: np.ndarray, wishes: Wishes, job: Job | None
+    inpainter: Inpainter,
+    photo: Photo,
+    mask: np.ndarray,
+    wishes: Wishes,
+    job: Job | None,
+    sketch: Photo | None = None,
 ) -> Photo:
     """A photo with its mask repaired, and all else as it was.
 
     Args:
         mask: bool [height, width]; without a True the photo comes back as it is.
         job: is told the progress; None: nobody is.
+        sketch: strokes on a transparent layer.
     """
     repair = inpainter.repair(
         photo,
         mask,
         detail=wishes.detail,
+        sketch=sketch,
         progress=None if job is None else job.progress,
         cancelled=None if job is None else job.is_cancelled,
     )
     return photo.with_pixels(repair.photo)
 
 
+def extend_whole(
+    inpainter: Inpainter, photo: Photo, extension: Extension, wishes: Wishes, job: Job
+) -> Photo:
+    """A photo on a larger canvas, painted beyond its frame."""
+    canvas, missing, stages = extended(photo, extension)
+    repair = inpainter.repair(
+        canvas,
+        missing,
+        stages=stages,
+        detail=wishes.detail,
+        progress=job.progress,
+        cancelled=job.is_cancelled,
+    )
+    return canvas.with_pixels(repair.photo)
+
+
 def check_marked(mask: np.ndarray) -> None:
     """Raises RequestError if a mask marks nothing."""
     if not mask.any():
         raise RequestError("something must be marked to be repaired. Received: an empty mask")
+
+
+def _check_size(session: Session, height: int, width: int) -> None:
+    if session.shape != (height, width):
+        raise RequestError(
+            "the photo was extended, or that undone, before the repair was made", 409
+        )
+
+
+def _choices(repair: Repair, box: Box, hole: np.ndarray) -> tuple[np.ndarray, ...]:
+    return tuple(each[box.slices][hole] for each in (repair.photo, *repair.samples))
 
 
 def _levels(uncertainty: np.ndarray) -> np.ndarray:

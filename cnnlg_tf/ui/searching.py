@@ -25,13 +25,20 @@ def search(inpainter: Inpainter, session: Session, job: Job) -> None:
     network = inpainter.network
     check_ability(network, frozenset({"find_damage"}))
 
-    def look(image: np.ndarray) -> np.ndarray:
+    looked = 0
+
+    def look(window: np.ndarray) -> np.ndarray:
+        nonlocal looked
         if job.is_cancelled():
             raise CancelledError("the search was cancelled")
-        return network.find_damage(image)
+        found = network.find_damage(window)
+        looked += 1
+        job.progress(looked / windows)
+        return found
 
     photo = session.result()
     image = np.nan_to_num(to_unit(photo.pixels))
+    windows = _count_windows(image, network.widest)
     probability = damage.find_damage(image, look, network.widest).probability
     if photo.known is not None:
         probability = probability * photo.known
@@ -50,4 +57,19 @@ def damage_mask(session: Session, sensitivity: float) -> np.ndarray:
     if not path.exists():
         raise RequestError("damage must be looked for first: POST to this address", 409)
     found: np.ndarray = np.load(path) > round(LEVELS * damage.threshold(sensitivity))
+    if found.shape != session.shape:
+        raise RequestError("damage must be looked for again: the photo has another size now", 409)
     return found
+
+
+def _count_windows(image: np.ndarray, widest: int) -> int:
+    """How many windows a search looks at."""
+    seen = 0
+
+    def count(window: np.ndarray) -> np.ndarray:
+        nonlocal seen
+        seen += 1
+        return np.zeros(window.shape[:2], np.float32)
+
+    damage.find_damage(image, count, widest)
+    return seen

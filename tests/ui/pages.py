@@ -23,7 +23,7 @@ class FakeNetwork:
     `gate` holds every window back while it is closed, for tests of progress and cancelling.
     """
 
-    can: frozenset[str] = frozenset({"detail", "reference", "sample", "find_damage"})
+    can: frozenset[str] = frozenset({"detail", "reference", "sample", "sketch", "find_damage"})
     widest: int = 512
     gate: threading.Event = field(default_factory=threading.Event)
     asked: list[Conditions] = field(default_factory=list)

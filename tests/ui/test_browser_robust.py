@@ -113,6 +113,14 @@ def test_no_serious_fault_of_accessibility(
         tab.page.click("#panel-toggle")
     tab.draw((50, 50), (90, 50))
     check(tab, "marked")
+    for tool in ("sketch", "extend"):
+        tab.choose_tool(tool)
+        if size[0] < 500:
+            tab.page.click("#panel-toggle")
+        check(tab, tool)
+        if size[0] < 500:
+            tab.page.click("#panel-toggle")
+    tab.choose_tool("brush")
     tab.repair()
     tab.page.wait_for_selector("#variants img")
     check(tab, "repaired")

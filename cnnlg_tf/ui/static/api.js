@@ -58,7 +58,11 @@ export const api = {
   keepMask: (key, blob, last = false) =>
     send(`${photo(key)}/mask`, { method: "PUT", body: blob, keepalive: last && blob.size < 60000 }),
   grow: async (key, pixels) => (await sendJson("POST", `${photo(key)}/mask/grow`, { pixels })).arrayBuffer(),
+  sketch: async (key) => (await send(`${photo(key)}/sketch`)).arrayBuffer(),
+  keepSketch: (key, blob, last = false) =>
+    send(`${photo(key)}/sketch`, { method: "PUT", body: blob, keepalive: last && blob.size < 60000 }),
   repair: (key, fields) => asJson(post(`${photo(key)}/repairs`, fields)),
+  extend: (key, fields) => asJson(post(`${photo(key)}/extension`, fields)),
   undo: (key) => asJson(post(`${photo(key)}/repairs/undo`)),
   redo: (key) => asJson(post(`${photo(key)}/repairs/redo`)),
   choose: (key, choice) => asJson(sendJson("PUT", `${photo(key)}/repairs/choice`, { choice })),

@@ -1,71 +1,8 @@
-// Masks as PNG files of one bit a pixel without row filters: the same form that ui/bits.py writes.
+// Masks as PNG files of one bit a pixel.
 
-const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
+import { decodePng, encodePng, GREY } from "./png.js";
+import * as png from "./png.js";
 
-const CRC = new Uint32Array(256).map((_, n) => {
-  for (let k = 0; k < 8; k += 1) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
-  return n >>> 0;
-});
-
-function crc(bytes) {
-  let value = 0xffffffff;
-  for (const byte of bytes) value = CRC[(value ^ byte) & 255] ^ (value >>> 8);
-  return (value ^ 0xffffffff) >>> 0;
-}
-
-async function through(bytes, stream) {
-  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
-}
-
-function chunk(kind, body) {
-  const bytes = new Uint8Array(12 + body.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, body.length);
-  for (let i = 0; i < 4; i += 1) bytes[4 + i] = kind.charCodeAt(i);
-  bytes.set(body, 8);
-  view.setUint32(8 + body.length, crc(bytes.subarray(4, 8 + body.length)));
-  return bytes;
-}
-
-/** Bytes of a row: its filter, 0, and a bit a pixel. */
-export function rowBytes(width) {
-  return 1 + Math.ceil(width / 8);
-}
-
-/** A PNG Blob of packed rows, rowBytes(width) each. */
-export async function encodeBits(width, height, rows) {
-  const header = new Uint8Array(13);
-  const view = new DataView(header.buffer);
-  view.setUint32(0, width);
-  view.setUint32(4, height);
-  header[8] = 1; // one bit, grey
-  const packed = await through(rows, new CompressionStream("deflate"));
-  return new Blob(
-    [new Uint8Array(SIGNATURE), chunk("IHDR", header), chunk("IDAT", packed), chunk("IEND", new Uint8Array(0))],
-    { type: "image/png" },
-  );
-}
-
-/** {width, height, rows} of a PNG ArrayBuffer that encodeBits or ui/bits.py wrote. */
-export async function decodeBits(buffer) {
-  const bytes = new Uint8Array(buffer);
-  const view = new DataView(buffer);
-  const parts = [];
-  let width = 0;
-  let height = 0;
-  for (let at = 8; at < bytes.length; ) {
-    const length = view.getUint32(at);
-    const kind = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-    const body = bytes.subarray(at + 8, at + 8 + length);
-    if (kind === "IHDR") {
-      width = view.getUint32(at + 8);
-      height = view.getUint32(at + 12);
-      if (body[8] !== 1 || body[9] !== 0) throw new Error("the mask must have one bit a pixel");
-    }
-    if (kind === "IDAT") parts.push(body);
-    at += 12 + length;
-  }
-  const rows = await through(await new Blob(parts).arrayBuffer(), new DecompressionStream("deflate"));
-  if (rows.length !== rowBytes(width) * height) throw new Error("the mask is cut off");
-  return { width, height, rows };
-}
+export const rowBytes = (width) => png.rowBytes(width, 1);
+export const encodeBits = (width, height, rows) => encodePng({ width, height, depth: 1, kind: GREY, rows });
+export const decodeBits = (buffer) => decodePng(buffer, 1, GREY);

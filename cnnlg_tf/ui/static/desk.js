@@ -4,8 +4,12 @@ export const desk = {
   status: { state: "opening", can: [], formats: [], lossy: [] },
   photo: null, // as the server describes it, or null
   mask: null,
+  sketch: null,
   tool: "brush",
+  ink: "#000000", // of the sketch's pen; null erases
   size: 40, // of the brush, in pixels of the photo
+  extension: [0, 0, 0, 0], // left, top, right, bottom: pixels that the frame is dragged outwards
+  growing: false, // the canvas is about to change: nothing is drawn or kept until then
   busy: null, // the job that is running: {key, kind}
   away: false, // the server does not answer
   comparing: false,

@@ -4,14 +4,16 @@ import { api, fileAddress, viewAddress } from "./api.js";
 import { decodeBits } from "./bits.js";
 import { can, desk, hear, tell } from "./desk.js";
 import { announce, attempt, get, icon, make, slider, toast } from "./dom.js";
-import { keepNow, loadMask } from "./marking.js";
+import { keepNow } from "./keeping.js";
+import { loadMask } from "./marking.js";
 import { Mask } from "./mask.js";
+import { Sketch } from "./sketch.js";
 import { showPhoto } from "./surface.js";
 
 const ORDINARY = { JPEG: "JPEG", PNG: "PNG", WEBP: "WebP", TIFF: "TIFF", AVIF: "AVIF", HEIF: "HEIC" };
 let opening = 0;
 
-/** Put a photo on the desk, with the mask that the server has of it. */
+/** Put a photo on the desk, with the mask and the sketch that the server has of it. */
 export async function show(photo) {
   const mine = (opening += 1);
   await keepNow();
@@ -22,15 +24,19 @@ export async function show(photo) {
     mask.addRows(rows, true);
     mask.end();
   }
+  const sketch = new Sketch(photo.width, photo.height);
+  if (photo.sketched) await sketch.addFile(await api.sketch(photo.key));
   if (mine !== opening) return;
   desk.photo = photo;
   desk.mask = mask;
+  desk.sketch = sketch;
+  desk.extension = [0, 0, 0, 0];
+  desk.growing = false;
   desk.comparing = desk.showOriginal = false;
   document.body.classList.remove("empty");
   document.title = `${photo.name} \u2013 cnnlg-tf`;
   history.replaceState(null, "", `#${photo.key}`);
   get("photo-name").textContent = photo.name;
-  get("photo-facts").textContent = facts(photo);
   tell("photo");
   await showPhoto();
   announce(`Opened ${photo.name}`);
@@ -100,7 +106,8 @@ export async function showRecent() {
   get("recent").hidden = !photos.length;
   get("recent-list").replaceChildren(
     ...photos.map((photo) => {
-      const did = photo.repairs ? `${photo.repairs} ${photo.repairs === 1 ? "repair" : "repairs"}` : "marked";
+      const begun = photo.masked ? "marked" : "sketched";
+      const did = photo.repairs ? `${photo.repairs} ${photo.repairs === 1 ? "repair" : "repairs"}` : begun;
       const when = new Date(1000 * photo.touched).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
       return make(
         "li",
@@ -241,6 +248,7 @@ export function startFiles() {
   slider("quality", (value) => String(value));
   startDropping();
   hear("photo", showReferences);
+  for (const what of ["photo", "repairs"]) hear(what, () => (get("photo-facts").textContent = facts(desk.photo)));
   hear("status", () => {
     get("reference-section").hidden = !can("reference");
     get("formats").textContent = desk.status.max_pixels

@@ -4,7 +4,7 @@ import { api, watch } from "./api.js";
 import { can, desk, hear } from "./desk.js";
 import { attempt, get, later, make, seconds, toast } from "./dom.js";
 import { show } from "./files.js";
-import { keepNow } from "./marking.js";
+import { keepNow } from "./keeping.js";
 
 let photos = [];
 let current = -1;

@@ -1,14 +1,16 @@
 // Undo and redo, of the mask and of repairs alike, in the order in which they were done.
 //
-// An entry is a change of the mask (packed tiles before and after), a repair, which the server keeps, or both: a repair
-// unmarks what it covered.
+// An entry is a change of the mask or of the sketch (packed tiles before and after), a repair, which the server keeps, or
+// all: a repair unmarks what it covered and does away with the strokes that it followed. An extension is a repair of a
+// canvas that grows; marks and strokes move along.
 
 import { api } from "./api.js";
 import { decodeBits } from "./bits.js";
 import { desk, hear, tell } from "./desk.js";
 import { announce, attempt, get } from "./dom.js";
+import { keepNow } from "./keeping.js";
 import { Mask } from "./mask.js";
-import { photoChanged } from "./surface.js";
+import { photoChanged, photoGrew } from "./surface.js";
 
 const MOST_BYTES = 200e6;
 let done = [];
@@ -17,8 +19,10 @@ let working = false;
 
 function bytesOf(entry) {
   let sum = 0;
-  for (const tiles of entry.tiles ? [entry.tiles.before, entry.tiles.after] : []) {
-    for (const tile of tiles.values()) sum += tile?.length ?? 0;
+  for (const change of [entry.tiles, entry.strokes]) {
+    for (const tiles of change ? [change.before, change.after] : []) {
+      for (const tile of tiles.values()) sum += tile?.length ?? 0;
+    }
   }
   return sum;
 }
@@ -28,7 +32,8 @@ function show() {
   get("redo").disabled = !undone.length || working;
 }
 
-/** Something was done: {label, tiles} of a mask change, {label, repair: true, tiles} of a repair. */
+/** Something was done: {label, tiles} of a mask change, {label, strokes} of a sketch, {label, repair: true, tiles, strokes}
+ *  of a repair, {label, repair: true, extends: true} of an extension. */
 export function remember(entry) {
   done.push(entry);
   undone = [];
@@ -38,7 +43,7 @@ export function remember(entry) {
 }
 
 /** The last entry takes over a further change of the mask: a slider that goes on. */
-export function extend(entry, tiles) {
+export function prolong(entry, tiles) {
   if (done.at(-1) !== entry) return false;
   for (const [index, tile] of tiles.before) {
     if (!entry.tiles.before.has(index)) entry.tiles.before.set(index, tile);
@@ -61,35 +66,59 @@ async function step(from, to, isUndo) {
   show();
   const entry = from.at(-1);
   await attempt(async () => {
-    if (entry.repair) {
-      const { changed, ...state } = await (isUndo ? api.undo : api.redo)(desk.photo.key);
-      Object.assign(desk.photo, state);
-      const number = isUndo ? state.repairs : state.repairs - 1;
-      await moveMask(entry, isUndo, number);
-      tell("repairs");
-      await photoChanged(changed);
-    } else await moveMask(entry, isUndo);
+    if (entry.repair) await moveRepair(entry, isUndo);
+    else moveLayers(entry, isUndo);
     from.pop();
     to.push(entry);
     announce(`${isUndo ? "Undone" : "Redone"}: ${entry.label}`);
   });
+  desk.growing = false;
   working = false;
   show();
 }
 
-async function moveMask(entry, isUndo, number) {
-  if (entry.tiles) desk.mask.restore(isUndo ? entry.tiles.before : entry.tiles.after);
-  else {
-    // of an earlier visit to the page: the server knows which mask the repair covered
-    const { rows } = await decodeBits(await api.hole(desk.photo.key, number));
-    const hole = new Mask(desk.photo.width, desk.photo.height);
-    hole.addRows(rows, false);
-    desk.mask.begin();
-    if (isUndo) desk.mask.addRows(rows, false);
-    else desk.mask.subtract(hole.snapshot());
-    const change = desk.mask.end() ?? { before: new Map(), after: new Map() };
-    entry.tiles = isUndo ? { before: change.after, after: change.before } : change;
+async function moveRepair(entry, isUndo) {
+  // of an earlier visit to the page only the server knows whether it extends the photo
+  const known = entry.extends || entry.tiles;
+  await keepNow();
+  desk.growing = entry.extends || !known;
+  const { changed, extension, ...state } = await (isUndo ? api.undo : api.redo)(desk.photo.key);
+  Object.assign(desk.photo, state);
+  if (extension.some(Boolean)) {
+    entry.label = "extending";
+    entry.extends = true;
+    await photoGrew(extension);
+    return;
   }
+  desk.growing = false;
+  if (known) moveLayers(entry, isUndo);
+  else await moveHole(entry, isUndo, isUndo ? state.repairs : state.repairs - 1);
+  tell("repairs");
+  await photoChanged(changed);
+}
+
+function moveLayers({ tiles, strokes }, isUndo) {
+  const which = isUndo ? "before" : "after";
+  if (tiles) {
+    desk.mask.restore(tiles[which]);
+    tell("mask");
+  }
+  if (strokes) {
+    desk.sketch.restore(strokes[which]);
+    tell("sketch");
+  }
+}
+
+/** The mask around a repair of an earlier visit: the server knows what the repair covered. */
+async function moveHole(entry, isUndo, number) {
+  const { rows } = await decodeBits(await api.hole(desk.photo.key, number));
+  const hole = new Mask(desk.photo.width, desk.photo.height);
+  hole.addRows(rows, false);
+  desk.mask.begin();
+  if (isUndo) desk.mask.addRows(rows, false);
+  else desk.mask.erase(hole.tilesOf(hole.snapshot()));
+  const change = desk.mask.end() ?? { before: new Map(), after: new Map() };
+  entry.tiles = isUndo ? { before: change.after, after: change.before } : change;
   tell("mask");
 }
 

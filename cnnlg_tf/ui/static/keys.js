@@ -5,14 +5,17 @@ import { announce, get, make } from "./dom.js";
 import { openSave } from "./files.js";
 import { step } from "./folder.js";
 import { redo, undo } from "./history.js";
+import { resetFrame } from "./extending.js";
 import { clear, grow, invert } from "./marking.js";
 import { held } from "./pointer.js";
-import { cancel, repair } from "./repairing.js";
+import { act, cancel } from "./repairing.js";
+import { pickAt } from "./sketching.js";
 import { fit, needOriginal, pan, redraw, toGlass, view, zoomTo } from "./surface.js";
-import { abandon, begin, chooseTool, end, isDrawing, move, pen, stepSize } from "./tools.js";
+import { abandon, begin, chooseTool, end, isDrawing, move, movesView, pen, stepSize } from "./tools.js";
 
 const HELP = [
   ["B, E, L, R, A, H", "brush, eraser, line, rectangle, lasso, move the view"],
+  ["S, F", "sketch; extend the frame, whose handles arrow keys move"],
   ["[  ]", "smaller or larger brush; Alt and wheel too"],
   ["Alt or right button", "erase with any tool"],
   ["Wheel, + and -", "zoom; 0 fits the window, 1 shows 100 %"],
@@ -28,7 +31,7 @@ const HELP = [
   ["Ctrl + S, Ctrl + O", "save, open"],
   ["Page Up, Page Down", "previous and next photo of the folder"],
 ];
-const TOOL_KEYS = { b: "brush", e: "eraser", l: "line", r: "rectangle", a: "lasso", h: "hand" };
+const TOOL_KEYS = { b: "brush", e: "eraser", l: "line", r: "rectangle", a: "lasso", h: "hand", s: "sketch", f: "extend" };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export async function compare(on = !desk.comparing) {
@@ -55,7 +58,7 @@ function withControl(event) {
   else if (key === "y") redo();
   else if (key === "s") openSave();
   else if (key === "o") get("file").click();
-  else if (key === "enter") repair();
+  else if (key === "enter") act();
   else return false;
   return true;
 }
@@ -64,10 +67,11 @@ function penKey(event) {
   if (event.key === "Enter") {
     pen.place ??= [(view.width / 2 - view.x) / view.scale, (view.height / 2 - view.y) / view.scale];
     pen.byKeys = true;
+    if (pickAt(...pen.place)) return true;
     if (isDrawing()) {
       end();
       announce("Pen up");
-    } else if (desk.tool !== "hand" && !desk.comparing) {
+    } else if (!movesView(desk.tool) && !desk.comparing) {
       begin(...pen.place, event.altKey);
       announce("Pen down");
     }
@@ -76,7 +80,7 @@ function penKey(event) {
   }
   const arrow = ARROWS[event.key];
   if (!arrow) return false;
-  if (desk.tool === "hand" || desk.comparing) {
+  if (movesView(desk.tool) || desk.comparing) {
     pan(-40 * arrow[0], -40 * arrow[1]);
     return true;
   }
@@ -118,6 +122,7 @@ function plain(event) {
   else if (key === "Escape") {
     if (isDrawing()) abandon();
     else if (desk.busy) cancel();
+    else if (desk.tool === "extend" && !desk.comparing) resetFrame();
     else compare(false);
   } else if (key === " " && (onGlass || event.target === document.body)) {
     held.space = true;

@@ -3,13 +3,16 @@
 import { api, Away, Refusal } from "./api.js";
 import { desk, hear, tell } from "./desk.js";
 import { attempt, get, toast } from "./dom.js";
+import { startExtending } from "./extending.js";
 import { show, showRecent, startFiles } from "./files.js";
 import { startFolder } from "./folder.js";
 import { startHistory, startHistoryButtons } from "./history.js";
+import { startKeeping } from "./keeping.js";
 import { startKeys } from "./keys.js";
 import { startMarking } from "./marking.js";
 import { startPointer } from "./pointer.js";
 import { startRepairing } from "./repairing.js";
+import { startSketching } from "./sketching.js";
 import { showPhoto, startSurface, redraw } from "./surface.js";
 import { startTools } from "./tools.js";
 
@@ -95,6 +98,10 @@ async function waitForServer() {
   if (!desk.photo) return;
   const fresh = await attempt(() => api.photo(desk.photo.key));
   if (!fresh) return;
+  if (fresh.width !== desk.mask.width || fresh.height !== desk.mask.height) {
+    await show(fresh); // extended while it was away
+    return;
+  }
   const changed = fresh.version !== desk.photo.version;
   Object.assign(desk.photo, fresh);
   if (changed) {
@@ -113,7 +120,10 @@ async function start() {
   startTools();
   startPointer();
   startMarking();
+  startSketching();
   startRepairing();
+  startExtending();
+  startKeeping();
   startFiles();
   startKeys();
   startSheet();

@@ -1,36 +1,17 @@
-// The mask as a whole: clear, invert, grow, load, save, find damage; and keeping it on the server as it changes.
+// The mask as a whole: clear, invert, grow, load, save, find damage.
 
-import { api, Away } from "./api.js";
+import { api } from "./api.js";
 import { decodeBits } from "./bits.js";
 import { can, desk, hear, tell } from "./desk.js";
 import { announce, attempt, get, later, make, percent, slider, toast } from "./dom.js";
-import { extend, remember } from "./history.js";
+import { prolong, remember } from "./history.js";
+import { keepNow, maskKeeper } from "./keeping.js";
 import { runJob } from "./repairing.js";
 import { isDrawing } from "./tools.js";
 
-let unkept = false; // the server does not have the latest mask yet
-
-async function keep(last = false) {
-  if (!desk.photo || !unkept || desk.away) return;
-  const { photo, mask } = desk;
-  unkept = false;
-  try {
-    await api.keepMask(photo.key, await mask.toPng(), last);
-  } catch (error) {
-    unkept = true;
-    if (error instanceof Away) tell("away");
-    else if (desk.photo === photo) toast(error.message, true);
-  }
-}
-
-const keepSoon = later(250, keep);
-
-/** Send the mask now if the server lacks it. */
-export const keepNow = (last = false) => keepSoon.now(last);
-
 /** Change the mask as one step of the history; returns the entry, or null if nothing changed. */
 function change(label, work) {
-  if (!desk.photo || isDrawing()) return null;
+  if (!desk.photo || desk.growing || isDrawing()) return null;
   desk.mask.begin();
   work(desk.mask);
   const tiles = desk.mask.end();
@@ -47,10 +28,10 @@ export const invert = () => change("inverting", (mask) => mask.invert());
 
 export async function grow(direction) {
   const by = Math.round(Math.min(64, Math.max(1, Number(get("grow-by").value) || 1)));
-  if (!desk.photo || !desk.mask.marked) return;
+  if (!desk.photo || desk.growing || !desk.mask.marked) return;
   await attempt(async () => {
     const { photo } = desk;
-    unkept = true;
+    maskKeeper.changed();
     await keepNow();
     const { rows } = await decodeBits(await api.grow(photo.key, direction * by));
     if (desk.photo === photo) change(direction > 0 ? "growing" : "shrinking", (mask) => mask.addRows(rows, true));
@@ -100,7 +81,7 @@ const takeDamage = async () => {
     desk.mask.addRows(rows, true);
     desk.mask.mark(mine.own);
     const tiles = desk.mask.end();
-    if (tiles && !(mine.entry && extend(mine.entry, tiles))) {
+    if (tiles && !(mine.entry && prolong(mine.entry, tiles))) {
       mine.entry = { label: "finding damage", tiles };
       remember(mine.entry);
     }
@@ -130,14 +111,9 @@ export function startMarking() {
   });
   get("find-damage").addEventListener("click", findDamage);
   setSensitivity = slider("sensitivity", (value) => `${value} %`, later(80, takeDamage)).set;
-  hear("mask", () => {
-    show();
-    unkept = true;
-    keepSoon();
-  });
+  hear("mask", show);
   hear("photo", () => {
     found = null;
-    unkept = false;
     get("sensitivity-row").hidden = true;
     show();
   });
@@ -146,10 +122,4 @@ export function startMarking() {
     get("sensitivity-row").hidden = true;
   });
   hear("status", () => (get("damage-section").hidden = !can("find_damage")));
-  hear("back", () => {
-    unkept = true;
-    keepSoon();
-  });
-  document.addEventListener("visibilitychange", () => document.hidden && keepNow(true));
-  addEventListener("pagehide", () => keepNow(true));
 }

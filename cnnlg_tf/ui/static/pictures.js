@@ -12,6 +12,7 @@ export class Pictures {
   constructor(photo, of, changed) {
     this.photo = photo;
     this.of = of;
+    this.opened = photo.version;
     this.changed = changed;
     this.base = null;
     this.tiles = new Map(); // "level/column/row" -> {bitmap, stale}
@@ -23,7 +24,7 @@ export class Pictures {
   }
 
   get version() {
-    return this.of === "now" ? this.photo.version : 0;
+    return this.of === "now" ? this.photo.version : this.opened;
   }
 
   /** Load the fitted copy. */

@@ -3,7 +3,8 @@
 import { desk } from "./desk.js";
 import { get } from "./dom.js";
 import { pan, redraw, splitAt, splitPlace, toPhoto, view, zoomTo } from "./surface.js";
-import { abandon, begin, end, isDrawing, move, pen, stepSize } from "./tools.js";
+import { pickAt } from "./sketching.js";
+import { abandon, begin, end, isDrawing, move, movesView, pen, stepSize } from "./tools.js";
 
 const glass = get("glass");
 const divider = get("divider");
@@ -12,8 +13,8 @@ let panning = null; // [x, y] of the last move
 let penSeen = false; // once a pen has drawn, fingers only move the view
 export const held = { space: false };
 
-const movesView = (event) =>
-  desk.tool === "hand" || desk.comparing || held.space || event.button === 1 || (penSeen && event.pointerType === "touch");
+const pansBy = (event) =>
+  movesView(desk.tool) || desk.comparing || held.space || event.button === 1 || (penSeen && event.pointerType === "touch");
 
 function down(event) {
   if (!desk.photo || (event.pointerType === "mouse" && event.button > 2)) return;
@@ -30,11 +31,12 @@ function down(event) {
       return;
     }
   }
-  if (movesView(event)) {
+  if (pansBy(event)) {
     panning = [event.clientX, event.clientY];
     return;
   }
   pen.byKeys = false;
+  if (pickAt(...toPhoto(event.clientX, event.clientY))) return;
   const erase = event.altKey || event.button === 2 || (event.buttons & 32) !== 0; // a pen's other end
   begin(...toPhoto(event.clientX, event.clientY), erase);
 }

@@ -1,14 +1,15 @@
-// Repair: start, watch, cancel; then the variants to choose from and the map of doubt.
+// Jobs, watched and cancelled; repairs, the variants to choose from and the map of doubt.
 
 import { api, viewAddress, watch } from "./api.js";
 import { can, desk, hear, tell } from "./desk.js";
 import { announce, attempt, get, make, seconds, slider, toast } from "./dom.js";
 import { remember } from "./history.js";
+import { sketchKeeper } from "./keeping.js";
 import { photoChanged, redraw, refreshHeat } from "./surface.js";
 import { isDrawing } from "./tools.js";
 
 const PATIENCE = 150; // milliseconds until progress is shown
-const WORDS = { repair: "Repairing", search: "Looking for damage" };
+const WORDS = { repair: "Repairing", extend: "Extending", search: "Looking for damage" };
 let again = false; // a stroke came while a repair ran
 let seed = 0;
 
@@ -53,6 +54,22 @@ function progress(kind, { share, seconds_left }) {
   get("progress-text").textContent = share > 0 ? `${opening}: ${Math.round(100 * share)} %${left}` : `${opening}\u2026`;
 }
 
+/** How what is to be painted is wanted; every call draws other variants. */
+export function wishes() {
+  seed += 1;
+  return {
+    detail: can("detail") ? get("detail").value : undefined,
+    variants: can("sample") && get("four").checked ? 4 : 1,
+    seed,
+  };
+}
+
+/** What the large button does. */
+export function act() {
+  if (desk.tool === "extend") tell("extend");
+  else repair();
+}
+
 export async function repair() {
   if (!desk.photo) return;
   if (desk.busy) {
@@ -65,25 +82,24 @@ export async function repair() {
   }
   const { photo, mask } = desk;
   const sent = mask.snapshot();
-  seed += 1;
-  const result = await runJob("repair", async () =>
-    api.repair(photo.key, {
-      mask: await mask.toPng(),
-      detail: can("detail") ? get("detail").value : undefined,
-      variants: can("sample") && get("four").checked ? 4 : 1,
-      seed,
-    }),
-  );
+  const result = await runJob("repair", async () => {
+    await sketchKeeper.now();
+    return api.repair(photo.key, { mask: await mask.toPng(), ...wishes() });
+  });
   if (result && desk.photo === photo) {
     Object.assign(photo, result);
     await photoChanged(result.box);
     while (isDrawing()) await pause(30);
     if (desk.photo !== photo) return;
-    mask.begin();
-    mask.subtract(sent);
+    for (const layer of [mask, desk.sketch]) {
+      layer.begin();
+      layer.erase(mask.tilesOf(sent));
+    }
     const tiles = mask.end() ?? { before: new Map(), after: new Map() };
-    remember({ label: "repair", repair: true, tiles });
+    const strokes = desk.sketch.end();
+    remember({ label: "repair", repair: true, tiles, strokes });
     tell("mask");
+    if (strokes) tell("sketch");
     tell("repairs");
     if (result.choices > 1) {
       tell("choose");
@@ -110,9 +126,13 @@ function show() {
   get("model-state").hidden = state === "ready" || busy;
   get("model-state").textContent =
     state === "failed" ? `The model cannot be opened: ${error}` : "The model is being opened; a repair waits for it.";
+  const extends_ = desk.tool === "extend";
+  const wanted = extends_ ? desk.extension.some(Boolean) : desk.mask?.marked;
   get("repair").hidden = busy;
+  get("repair").textContent = extends_ ? "Extend" : "Repair";
+  get("repair").title = `${extends_ ? "Extend" : "Repair"} (Ctrl+Enter)`;
   get("cancel").hidden = !busy;
-  get("repair").disabled = !desk.photo || !desk.mask.marked || desk.away || desk.status.state === "failed";
+  get("repair").disabled = !desk.photo || !wanted || desk.away || desk.status.state === "failed";
   get("find-damage").disabled = busy;
   // what is to be done next stands out: repair what is marked, or save what is repaired
   get("save").classList.toggle("primary", Boolean(desk.photo?.repairs) && !desk.mask.marked && !busy);
@@ -168,7 +188,7 @@ async function choose(choice) {
 }
 
 export function startRepairing() {
-  get("repair").addEventListener("click", repair);
+  get("repair").addEventListener("click", act);
   get("cancel").addEventListener("click", cancel);
   slider("detail", (value) => value.toFixed(1));
   get("variants").addEventListener("click", (event) => {
@@ -188,7 +208,7 @@ export function startRepairing() {
     redraw();
   });
   hear("stroke", (marks) => marks && get("auto").checked && repair());
-  hear("mask", show);
+  for (const what of ["mask", "tool", "frame"]) hear(what, show);
   hear("repairs", showResult);
   hear("photo", () => {
     desk.busy = null;

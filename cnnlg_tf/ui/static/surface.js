@@ -1,9 +1,9 @@
 // The canvas: where the photo lies on the screen (zoom and pan), and drawing all that is to be seen of it.
 
 import { api, viewAddress } from "./api.js";
-import { desk, hear } from "./desk.js";
+import { can, desk, hear, tell } from "./desk.js";
 import { get } from "./dom.js";
-import { Overlay } from "./overlay.js";
+import { Overlay, SketchOverlay } from "./overlay.js";
 import { Pictures } from "./pictures.js";
 
 const picture = get("picture");
@@ -11,11 +11,13 @@ const glass = get("glass");
 const divider = get("divider");
 const MARGIN = 24; // pixels around a fitted photo
 const LARGEST = 32; // screen pixels a photo pixel
+const ROOM = 0.25; // of a side, to drag the frame into
 
 export const view = { x: 0, y: 0, scale: 1, width: 1, height: 1, density: 1, fitted: true };
 let now = null;
 let before = null;
 let overlay = null;
+let strokes = null;
 let heat = null;
 let split = 0.5; // of the screen's width, where before meets after
 let waiting = false;
@@ -54,7 +56,10 @@ function draw() {
       });
     }
     if (heat && desk.showUncertainty) context.drawImage(heat, view.x, view.y, wide, high);
-    if (!desk.comparing) overlay.draw(context, view);
+    if (!desk.comparing) {
+      overlay.draw(context, view);
+      if (can("sketch")) strokes.draw(context, view);
+    }
   }
   for (const preview of previews) preview(cover);
 }
@@ -90,17 +95,28 @@ export function toPhoto(clientX, clientY) {
 /** From the photo's pixels to the glass's. */
 export const toGlass = (x, y) => [view.x + x * view.scale, view.y + y * view.scale];
 
-function fitScale() {
+/** What is to be seen at once, [left, top, right, bottom] in the photo's pixels: all of it, and room to extend it. */
+function wanted() {
   const { width, height } = desk.photo;
+  if (desk.tool !== "extend") return [0, 0, width, height];
+  const [left, top, right, bottom] = desk.extension;
+  const across = ROOM * (left + width + right);
+  const down = ROOM * (top + height + bottom);
+  return [-left - across, -top - down, width + right + across, height + bottom + down];
+}
+
+function fitScale() {
+  const [left, top, right, bottom] = wanted();
   const margin = Math.min(MARGIN, 0.04 * view.width);
-  return Math.min((view.width - 2 * margin) / width, (view.height - 2 * margin) / height, 8);
+  return Math.min((view.width - 2 * margin) / (right - left), (view.height - 2 * margin) / (bottom - top), 8);
 }
 
 export function fit() {
   if (!desk.photo) return;
+  const [left, top, right, bottom] = wanted();
   view.scale = fitScale();
-  view.x = (view.width - desk.photo.width * view.scale) / 2;
-  view.y = (view.height - desk.photo.height * view.scale) / 2;
+  view.x = view.width / 2 - (view.scale * (left + right)) / 2;
+  view.y = view.height / 2 - (view.scale * (top + bottom)) / 2;
   view.fitted = true;
   moved();
 }
@@ -157,11 +173,12 @@ function resized() {
 export async function showPhoto() {
   for (const old of [now, before]) old?.close();
   heat = null;
-  now = before = overlay = null;
+  now = before = overlay = strokes = null;
   if (!desk.photo) return redraw();
   now = new Pictures(desk.photo, "now", redraw);
   before = new Pictures(desk.photo, "before", redraw);
   overlay = new Overlay(desk.mask);
+  strokes = new SketchOverlay(desk.sketch);
   resized();
   fit();
   await now.load();
@@ -169,6 +186,18 @@ export async function showPhoto() {
 
 /** Load what compares, once it is wanted. */
 export const needOriginal = () => before?.load();
+
+/** The photo's sides have grown, or shrunk: marks and strokes move along. */
+export async function photoGrew(extension) {
+  desk.mask = desk.mask.moved(extension);
+  desk.sketch = desk.sketch.moved(extension);
+  desk.growing = false;
+  const shown = showPhoto();
+  for (const what of ["mask", "sketch", "repairs"]) tell(what);
+  if (desk.showOriginal || desk.comparing) needOriginal();
+  if (desk.showUncertainty) await refreshHeat();
+  await shown;
+}
 
 /** The pixels within a box are others now. */
 export async function photoChanged(box) {
@@ -203,5 +232,6 @@ export function startSurface() {
   new ResizeObserver(resized).observe(get("stage"));
   resized();
   hear("mask", redraw);
-  hear("tool", redraw);
+  hear("sketch", redraw);
+  hear("tool", () => (desk.photo && view.fitted ? fit() : redraw()));
 }

@@ -1,26 +1,38 @@
-// What each tool does between pen down and pen up: strokes on the mask, shapes that are filled at the end.
+// What each tool does between pen down and pen up: strokes on the mask or the sketch, shapes that are filled at the end.
 
-import { desk, hear, tell } from "./desk.js";
+import { can, desk, hear, tell } from "./desk.js";
 import { announce, get, slider } from "./dom.js";
 import { remember } from "./history.js";
 import { capsule, polygon, rectangle } from "./shapes.js";
 import { previews, redraw, toGlass, view } from "./surface.js";
 
-const ROUND = new Set(["brush", "eraser", "line"]);
+const ROUND = new Set(["brush", "eraser", "line", "sketch"]);
+const FREE = new Set(["brush", "eraser", "sketch"]); // drawn as the pen goes
 const SMALLEST = 1;
-let stroke = null; // {tool, value, points: [[x, y], ...]}
+let stroke = null; // {tool, layer, value, points: [[x, y], ...]}
 let sizeSlider = null;
+const sizes = { mask: 40, sketch: 4 }; // pixels; a sketch is drawn with a finer pen
+
+const layerOf = (tool) => (tool === "sketch" ? "sketch" : "mask");
+
+/** Whether a tool moves the view where others draw. */
+export const movesView = (tool) => tool === "hand" || tool === "extend";
 
 /** Where the pen is over the photo, in its pixels, or null: shown as the brush's outline. */
 export const pen = { place: null, byKeys: false };
 
 export function chooseTool(tool) {
+  if (tool === "sketch" && !can("sketch")) return;
+  sizes[layerOf(desk.tool)] = desk.size;
   desk.tool = tool;
+  setSize(sizes[layerOf(tool)]);
   for (const button of get("tools").querySelectorAll("[data-tool]")) {
     button.setAttribute("aria-pressed", button.dataset.tool === tool);
   }
   get("glass").dataset.tool = tool;
   get("brush-section").hidden = !ROUND.has(tool);
+  get("sketch-section").hidden = tool !== "sketch";
+  get("extend-section").hidden = tool !== "extend";
   announce(`${get("tools").querySelector(`[data-tool="${tool}"]`).textContent.trim()}`);
   tell("tool");
 }
@@ -44,10 +56,14 @@ export const isDrawing = () => stroke !== null;
 
 /** Pen down. `erase` turns a marking tool around. */
 export function begin(x, y, erase = false) {
-  if (!desk.photo || stroke) return;
-  stroke = { tool: desk.tool, value: (desk.tool === "eraser") === erase ? 1 : 0, points: [[x, y]], radius: desk.size / 2 };
-  desk.mask.begin();
-  if (stroke.tool === "brush" || stroke.tool === "eraser") capsule(desk.mask, x, y, x, y, stroke.radius, stroke.value);
+  if (!desk.photo || stroke || desk.growing || movesView(desk.tool)) return;
+  const { tool, sketch, ink } = desk;
+  const layer = layerOf(tool);
+  let value = (tool === "eraser") === erase ? 1 : 0;
+  if (layer === "sketch") value = erase || ink === null ? 0 : sketch.inkOf(ink);
+  stroke = { tool, layer, value, points: [[x, y]], radius: desk.size / 2 };
+  desk[layer].begin();
+  if (FREE.has(tool)) capsule(desk[layer], x, y, x, y, stroke.radius, value);
   redraw();
 }
 
@@ -55,8 +71,8 @@ export function move(x, y) {
   if (!stroke) return;
   const [lastX, lastY] = stroke.points.at(-1);
   if (x === lastX && y === lastY) return;
-  if (stroke.tool === "brush" || stroke.tool === "eraser") {
-    capsule(desk.mask, lastX, lastY, x, y, stroke.radius, stroke.value);
+  if (FREE.has(stroke.tool)) {
+    capsule(desk[stroke.layer], lastX, lastY, x, y, stroke.radius, stroke.value);
     stroke.points = [[x, y]];
   } else if (stroke.tool === "lasso") stroke.points.push([x, y]);
   else stroke.points = [stroke.points[0], [x, y]];
@@ -66,27 +82,28 @@ export function move(x, y) {
 /** Pen up: the stroke counts. */
 export function end() {
   if (!stroke) return;
-  const { tool, value, points, radius } = stroke;
+  const { tool, layer, value, points, radius } = stroke;
   const [from, to] = [points[0], points.at(-1)];
   if (tool === "line") capsule(desk.mask, ...from, ...to, radius, value);
   if (tool === "rectangle") rectangle(desk.mask, ...from, ...to, value);
   if (tool === "lasso" && points.length > 2) polygon(desk.mask, points, value);
   stroke = null;
-  const tiles = desk.mask.end();
+  const tiles = desk[layer].end();
   if (tiles) {
-    remember({ label: value ? tool : "erasing", tiles });
-    tell("mask");
-    tell("stroke", value);
+    remember({ label: value ? tool : "erasing", [layer === "mask" ? "tiles" : "strokes"]: tiles });
+    tell(layer);
+    if (layer === "mask") tell("stroke", value);
   } else redraw();
 }
 
 /** The stroke does not count after all: a second finger came. */
 export function abandon() {
   if (!stroke) return;
+  const { layer } = stroke;
   stroke = null;
-  const tiles = desk.mask.end();
-  if (tiles) desk.mask.restore(tiles.before);
-  tell("mask");
+  const tiles = desk[layer].end();
+  if (tiles) desk[layer].restore(tiles.before);
+  tell(layer);
 }
 
 function outline(context, path) {
@@ -127,7 +144,7 @@ function drawStroke(context) {
 }
 
 function drawPen(context) {
-  if (!pen.place || desk.comparing || desk.showOriginal || desk.tool === "hand") return;
+  if (!pen.place || desk.comparing || desk.showOriginal || movesView(desk.tool)) return;
   const [x, y] = toGlass(...pen.place);
   const path = new Path2D();
   if (ROUND.has(desk.tool)) path.arc(x, y, Math.max(1.5, (desk.size / 2) * view.scale), 0, 2 * Math.PI);
@@ -152,7 +169,10 @@ export function startTools() {
   });
   hear("photo", () => {
     stroke = null;
-    // a brush that looks the same on every photo: 1/25 of its longer side
-    if (desk.photo) setSize(Math.max(8, Math.max(desk.photo.width, desk.photo.height) / 25));
+    if (!desk.photo) return;
+    // a brush that looks the same on every photo: 1/25 of its longer side, and a pen of 1/150
+    const side = Math.max(desk.photo.width, desk.photo.height);
+    Object.assign(sizes, { mask: Math.max(8, side / 25), sketch: Math.max(2, side / 150) });
+    setSize(sizes[layerOf(desk.tool)]);
   });
 }
