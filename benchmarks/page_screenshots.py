@@ -30,7 +30,9 @@ THEMES = ("dark", "light")
 DOCS = {
     "wide-dark-compare": "page.jpg",
     "wide-light-variants": "page-variants.jpg",
-    "phone-light-marked": "page-phone.jpg",
+    "phone-dark-marked": "page-phone.jpg",
+    "wide-dark-extend": "page-extend.jpg",
+    "wide-dark-sketch": "page-sketch.jpg",
 }
 PHOTOS = ("lake", "otters", "wren")
 # two cracks, of the photo's width and height
@@ -38,6 +40,17 @@ CRACKS = (
     ((0.16, 0.20), (0.29, 0.34), (0.37, 0.45), (0.47, 0.52), (0.60, 0.68), (0.66, 0.82)),
     ((0.47, 0.52), (0.58, 0.47), (0.73, 0.50), (0.86, 0.42)),
 )
+STROKES = (  # of a sketch: the ink, and its places
+    ("#7a4f2e", ((0.20, 0.78), (0.33, 0.66), (0.47, 0.60), (0.62, 0.63), (0.78, 0.76))),
+    ("#2c5a8c", ((0.34, 0.86), (0.50, 0.83), (0.66, 0.86))),
+)
+
+
+SET_SIDE = """([side, value]) => {
+  const field = document.getElementById(`extend-${side}`);
+  field.value = value;
+  for (const name of ['input', 'change']) field.dispatchEvent(new Event(name));
+}"""
 
 
 @click.command(cls=Command)
@@ -91,7 +104,7 @@ def photograph(
             is_mobile=size == "phone",
             has_touch=size == "phone",
         )
-        context.set_default_timeout(120_000)
+        context.set_default_timeout(600_000)
         tab = context.new_page()
 
         def shoot(step: str) -> None:
@@ -108,6 +121,24 @@ def photograph(
         tab.goto(address)
         tab.wait_for_selector("body[data-ready]")
         tab.wait_for_selector("#variants-row:not([hidden])", state="attached")
+        tab.click("[data-tool=extend]")
+        for side, growth in (("left", 90), ("right", 140), ("bottom", 60)):
+            tab.evaluate(SET_SIDE, [side, growth])
+        shoot("extend")
+        tab.click("#repair")
+        tab.wait_for_selector("#live:text-matches('^Extended')", state="attached")
+        shoot("extended")
+        tab.click("#undo")
+        tab.wait_for_timeout(1000)
+        _sketch(tab)
+        shoot("sketch")
+        if size == "phone":
+            tab.click("#panel-toggle")
+            shoot("inks")
+            tab.click("#panel-toggle")
+        for _ in range(1 + len(STROKES)):
+            tab.keyboard.press("Control+z")
+        tab.click("[data-tool=brush]")
         _draw(tab)
         shoot("marked")
         if size == "phone":
@@ -166,6 +197,17 @@ def _draw(tab: Page) -> None:
     tab.evaluate("import('/static/tools.js').then(tools => tools.setSize(14))")
     for crack in CRACKS:
         _stroke(tab, crack)
+
+
+def _sketch(tab: Page) -> None:
+    """A marked box, and strokes in it."""
+    tab.click("[data-tool=rectangle]")
+    _stroke(tab, ((0.12, 0.52), (0.88, 0.94)))
+    tab.click("[data-tool=sketch]")
+    tab.evaluate("import('/static/tools.js').then(tools => tools.setSize(8))")
+    for ink, places in STROKES:
+        tab.evaluate("ink => document.querySelector(`[data-ink='${ink}']`).click()", ink)
+        _stroke(tab, places)
 
 
 def _stroke(tab: Page, stroke: Sequence[tuple[float, float]]) -> None:
