@@ -45,7 +45,7 @@ def served(folder: Path, target: Path | None, network: Network) -> Iterator[Serv
         with httpx.Client(
             base_url=origin, headers={"Authorization": f"Bearer {token}"}, timeout=30
         ) as client:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 300
             while client.get("/api/status").json()["state"] == "opening":
                 assert time.monotonic() < deadline
                 time.sleep(0.01)

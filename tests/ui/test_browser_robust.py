@@ -328,7 +328,7 @@ def test_shipped_model_repairs_a_stroke(
         mask = tab.mask()
         tab.page.check("#four")
         tab.page.click("#repair")
-        tab.page.wait_for_selector("#variants img", timeout=120_000)
+        tab.page.wait_for_selector("#variants img", timeout=300_000)
         result = tab.pixels()
         crack = np.zeros(mask.shape, bool)
         crack[60:66, 100:300] = True
