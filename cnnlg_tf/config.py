@@ -198,15 +198,27 @@ class DiscriminatorConfig(Section):
     learning_rate: float = Field(2e-4, gt=0)
 
 
+class RewardConfig(Section):
+    """What a phase of kind `reward` draws, and what it is rewarded for: weights, 0 leaves a term out."""
+
+    samples: int = Field(4, ge=2)
+    noise: float = Field(1.0, gt=0)
+    kl: float = Field(0.02, ge=0)
+    fidelity: float = Field(1.0, gt=0)
+    sharpness: float = Field(0.1, ge=0)
+    realism: float = Field(0.05, ge=0)
+
+
 class PhaseConfig(Section):
     """One phase of training.
 
     `generation` learns the prior on whole images, `prediction` to repair holes, `merge` that and what of the guided
-    synthesis is taken, `damage` to find visible damage, which trains the finder alone.
+    synthesis is taken, `reward` the latent guide and the merge from how drawn repairs look, `damage` to find visible
+    damage, which trains the finder alone.
     """
 
     name: str
-    kind: Literal["generation", "prediction", "merge", "damage"]
+    kind: Literal["generation", "prediction", "merge", "reward", "damage"]
     steps: int = Field(ge=1)
     crop: int = Field(128, ge=32, multiple_of=16)
     batch_size: int = Field(16, ge=1)
@@ -214,21 +226,33 @@ class PhaseConfig(Section):
     sketch_share: float = Field(0.0, ge=0, le=1)
     critic_crop: int = Field(64, ge=32, multiple_of=16)
     losses: LossConfig = LossConfig()
+    reward: RewardConfig = RewardConfig()
     penalty: PenaltyConfig = PenaltyConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.kind == "merge" and self.crop % 32:
+        if self.kind in ("merge", "reward") and self.crop % 32:
             raise ValueError(
-                f"crop of a phase of kind merge must be a multiple of 32; received {self.crop}"
+                f"crop of a phase of kind {self.kind} must be a multiple of 32; received {self.crop}"
             )
         if self.sketch_share > 0 and self.kind not in ("prediction", "merge"):
             raise ValueError(
                 f"sketch_share is of phases of kind prediction or merge; received kind {self.kind}"
             )
         return self
+
+    @property
+    def needs_vgg(self) -> bool:
+        """Whether it looks at VGG features."""
+        return self.kind == "reward" or self.losses.needs_vgg
+
+    @property
+    def needs_discriminator(self) -> bool:
+        """Whether a discriminator is trained beside the model."""
+        weight = self.reward.realism if self.kind == "reward" else self.losses.adversarial
+        return weight > 0
 
 
 class TrainConfig(Section):
@@ -250,8 +274,12 @@ class TrainConfig(Section):
             raise ValueError(
                 "penalty.kind gradient_penalty needs mixed_precision float32 or mixed_bfloat16"
             )
-        if self.vgg_weights is None and any(p.losses.needs_vgg for p in self.phases):
-            raise ValueError("vgg_weights is needed: a phase has a perceptual or style loss")
+        if self.vgg_weights is None and any(p.needs_vgg for p in self.phases):
+            raise ValueError(
+                "vgg_weights is needed: a phase has a perceptual or style loss, or a reward"
+            )
+        if self.initial_weights is None and any(p.kind == "reward" for p in self.phases):
+            raise ValueError("initial_weights is needed: a phase of kind reward keeps near to them")
         names = [p.name for p in self.phases]
         if len(set(names)) != len(names):
             raise ValueError(f"phases need distinct names; received {names}")
@@ -269,7 +297,13 @@ class Config(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         kinds = {phase.kind for phase in self.train.phases}
-        for kind, part in (("damage", "damage_finder"), ("merge", "merge")):
+        needed = (
+            ("damage", "damage_finder"),
+            ("merge", "merge"),
+            ("reward", "merge"),
+            ("reward", "latent_guide"),
+        )
+        for kind, part in needed:
             if kind in kinds and not getattr(self.model, part).enabled:
                 raise ValueError(f"a phase of kind {kind} needs model.{part}.enabled true")
         return self

@@ -125,3 +125,19 @@ def checkpoint(tiny_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
     }
     folder = tmp_path_factory.mktemp("model") / "checkpoint-1"
     return save_checkpoint(folder, tiny_model, dump_config(parse_config(tree)), {"step": 1})
+
+
+@pytest.fixture(scope="module")
+def stirred(tiny_model_config: Any) -> Any:
+    """A model whose kernels that start at zero are random: nothing is the identity any more."""
+    import keras
+
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+    keras.utils.set_random_seed(1)
+    model = CNNLG(tiny_model_config)
+    rng = np.random.default_rng(1)
+    for variable in model.trainable_variables:
+        if not np.any(variable):
+            variable.assign(rng.normal(0, 0.1, variable.shape))
+    return model

@@ -231,9 +231,23 @@ class CNNLG(keras.Model):
         guide = tf.where(mask > 0.5, tf.clip_by_value(guide, -1.0, 1.0), image)
         if self.merge is None:
             return guide
+        synthesis = self.synthesis(image, mask, guide, reference, seed, temperature, sketch)
+        return self.merge(guide, synthesis, mask, detail=detail)
+
+    def synthesis(
+        self,
+        image: tf.Tensor,
+        mask: tf.Tensor,
+        guide: tf.Tensor,
+        reference: tf.Tensor | None = None,
+        seed: tf.Tensor | None = None,
+        temperature: tf.Tensor | float = 0.0,
+        sketch: Sketch | None = None,
+    ) -> Synthesis:
+        """What `lay` lays; arguments as there."""
         photo, repaired = (tf.stop_gradient(0.5 * (x + 1.0)) for x in (image, guide))
         with tf.name_scope("synthesis"):  # exporters keep what stands here in float32
-            synthesis = synthesise(
+            return synthesise(
                 photo,
                 mask,
                 repaired,
@@ -245,7 +259,6 @@ class CNNLG(keras.Model):
                 kept=None if sketch is None else edges(sketch),
                 compact=self.lists_positions,
             )
-        return self.merge(guide, synthesis, mask, detail=detail)
 
     def _repair(
         self,

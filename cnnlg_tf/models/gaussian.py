@@ -1,5 +1,6 @@
 """Diagonal Gaussians over latent maps."""
 
+import math
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -22,6 +23,12 @@ def sample(gaussian: Gaussian, seed: tf.Tensor, temperature: tf.Tensor | float =
     """A draw; `temperature` scales the standard deviation. `seed` is int32 [2]."""
     noise = tf.random.stateless_normal(tf.shape(gaussian.mean), seed, dtype=gaussian.mean.dtype)
     return gaussian.mean + temperature * tf.exp(0.5 * gaussian.log_variance) * noise
+
+
+def log_prob(gaussian: Gaussian, value: tf.Tensor) -> tf.Tensor:
+    """The log density of a draw in nats, summed over channels: [batch, height / 8, width / 8]."""
+    off = tf.square(value - gaussian.mean) * tf.exp(-gaussian.log_variance)
+    return -0.5 * tf.reduce_sum(off + gaussian.log_variance + math.log(2.0 * math.pi), axis=-1)
 
 
 def kl_divergence(q: Gaussian, p: Gaussian) -> tf.Tensor:

@@ -54,6 +54,13 @@ class Merge(keras.Model):
         mask: tf.Tensor,
         detail: tf.Tensor | float = 1.0,
     ) -> tf.Tensor:
+        logit, added = self.weigh(guide, synthesis, mask)
+        return self.join(guide, synthesis, mask, logit, added, detail)
+
+    def weigh(
+        self, guide: tf.Tensor, synthesis: Synthesis, mask: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """How much of the synthesis is taken, as logits [b, h, w, 1], and what is added [b, h, w, 3]."""
         laid = 2.0 * synthesis.image - 1.0
         depth = hole_depth(mask)
         about = [4.0 * synthesis.distance, 4.0 * synthesis.spread, synthesis.share, depth / DEPTH]
@@ -64,7 +71,19 @@ class Merge(keras.Model):
             x = block(x)
         x = self.decode(skip + upsample(self.up(self.activation(x)), 2))
         out = tf.cast(tf.nn.depth_to_space(self.head(self.activation(x)), 2), tf.float32)
-        logit, added = out[..., :1] + (depth - HALF) / SOFTNESS, out[..., 1:]
+        return out[..., :1] + (depth - HALF) / SOFTNESS, out[..., 1:]
+
+    @staticmethod
+    def join(
+        guide: tf.Tensor,
+        synthesis: Synthesis,
+        mask: tf.Tensor,
+        logit: tf.Tensor,
+        added: tf.Tensor,
+        detail: tf.Tensor | float = 1.0,
+    ) -> tf.Tensor:
+        """Guide and synthesis put together as `weigh` says: [b, h, w, 3] in [-1, 1]."""
+        laid = 2.0 * synthesis.image - 1.0
         # 1 - (1 - sigmoid(logit)) ** detail: 0, as learnt, nearly all
         taken = synthesis.share * (1.0 - tf.exp(-detail * tf.nn.softplus(logit)))
         merged = guide + taken * (laid - guide) + tf.minimum(detail, 1.0) * added

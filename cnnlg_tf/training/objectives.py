@@ -1,7 +1,5 @@
 """What each kind of phase minimises: a forward pass and its losses, as functions of the model and a batch."""
 
-from typing import NamedTuple
-
 import tensorflow as tf
 
 from cnnlg_tf.config import PhaseConfig
@@ -10,40 +8,13 @@ from cnnlg_tf.models import gaussian, likelihood
 from cnnlg_tf.models.cnnlg import CNNLG
 from cnnlg_tf.models.gradient_guide import image_gradients
 from cnnlg_tf.models.prior import Context, Decoded
-from cnnlg_tf.models.sketch import Sketch, halved
+from cnnlg_tf.models.sketch import halved
 from cnnlg_tf.training import losses
-from cnnlg_tf.training.critics import PatchDiscriminator, VGGFeatures, crop_at_hole
+from cnnlg_tf.training.batch import Batch, Critics, Forward, Metrics
+from cnnlg_tf.training.critics import crop_at_hole
+from cnnlg_tf.training.reward import rewarding
 
-Metrics = dict[str, tf.Tensor]
 ENLARGED = 1.0 / 3.0  # share of a merge phase's guides that are of half the resolution
-
-
-class Batch(NamedTuple):
-    """image, damaged: [b, h, w, 3] in [-1, 1]; mask: [b, h, w, 1], 1 = missing; seed: int32 [2].
-
-    `damaged` shows damage in phases of kind damage, and is the image in the others. `sketch`: in the hole of some of
-    the images, for phases with a sketch_share.
-    """
-
-    image: tf.Tensor
-    damaged: tf.Tensor
-    mask: tf.Tensor
-    seed: tf.Tensor
-    sketch: Sketch | None = None
-
-
-class Critics(NamedTuple):
-    """The networks that judge a repair, where the phase has them."""
-
-    vgg: VGGFeatures | None = None
-    discriminator: PatchDiscriminator | None = None
-
-
-class Forward(NamedTuple):
-    """What a forward pass leaves for the other steps: total loss's parts, and the composited repair."""
-
-    metrics: Metrics
-    repaired: tf.Tensor
 
 
 def forward(
@@ -56,6 +27,8 @@ def forward(
         return damage(model, batch, phase, training)
     if phase.kind == "merge":
         return merging(model, batch, phase, critics)
+    if phase.kind == "reward":
+        return rewarding(model, batch, phase, critics)
     return prediction(model, batch, phase, critics)
 
 

@@ -13,6 +13,7 @@ from cnnlg_tf.checkpoint import (
     WEIGHTS,
     find_checkpoint,
     list_checkpoints,
+    load,
     load_weights,
     read_about,
     read_config,
@@ -214,14 +215,15 @@ def begin_stage(model: Any, config: Config, stage: Stage) -> None:
 
     phase = stage.phase
     path = config.train.vgg_weights
-    vgg = VGGFeatures(path) if path and phase.losses.needs_vgg else None
-    adversarial = phase.losses.adversarial > 0
+    vgg = VGGFeatures(path) if path and phase.needs_vgg else None
+    adversarial = phase.needs_discriminator
     keras.utils.set_random_seed(config.train.seed + stage.offset)  # whatever ran before the phase
     model.begin_phase(
         phase,
         make_optimizer(phase.optimizer, phase.steps),
         vgg=vgg,
         discriminator=PatchDiscriminator(phase.discriminator) if adversarial else None,
+        start=load(config.train.initial_weights) if phase.kind == "reward" else None,
         discriminator_optimizer=make_discriminator_optimizer(phase.discriminator)
         if adversarial
         else None,

@@ -10,17 +10,10 @@ from cnnlg_tf.errors import TrainingError
 from cnnlg_tf.models.cnnlg import CNNLG
 from cnnlg_tf.models.sketch import make_sketch
 from cnnlg_tf.training import losses
+from cnnlg_tf.training.batch import Batch, Critics, Forward, Metrics
 from cnnlg_tf.training.critics import PatchDiscriminator, VGGFeatures
 from cnnlg_tf.training.distribution import in_cluster
-from cnnlg_tf.training.objectives import (
-    Batch,
-    Critics,
-    Forward,
-    Metrics,
-    critic_views,
-    forward,
-    to_size,
-)
+from cnnlg_tf.training.objectives import critic_views, forward, to_size
 from cnnlg_tf.training.penalties import dense_gradients, penalised_gradients
 
 
@@ -46,12 +39,13 @@ class TrainableCNNLG(CNNLG):
         *,
         vgg: VGGFeatures | None = None,
         discriminator: PatchDiscriminator | None = None,
+        start: CNNLG | None = None,
         discriminator_optimizer: keras.optimizers.Optimizer | None = None,
         jit_compile: bool = False,
     ) -> None:
         """Set what the next `fit` trains for, and create all optimiser state."""
         self.phase = phase
-        self.critics = Critics(vgg, discriminator)
+        self.critics = Critics(vgg, discriminator, start)
         self.discriminator_optimizer = discriminator_optimizer
         self.compile(optimizer=optimizer, jit_compile=jit_compile)
         self.optimizer.build(self.generator_variables)
@@ -64,13 +58,13 @@ class TrainableCNNLG(CNNLG):
 
     @property
     def generator_variables(self) -> list[Any]:
-        """The weights of the model that the phase trains: the finder's alone, the networks', or all but it."""
-        kind = self._phase().kind
-        parts = [self.prior, self.latent_guide, self.gradient_guide]
-        if kind == "damage":
-            parts = [self.damage_finder]
-        elif kind == "merge":
-            parts.append(self.merge)
+        """The weights of the model that the phase trains."""
+        networks = [self.prior, self.latent_guide, self.gradient_guide]
+        parts = {
+            "damage": [self.damage_finder],
+            "merge": [*networks, self.merge],
+            "reward": [self.latent_guide, self.merge],
+        }.get(self._phase().kind, networks)
         return [v for part in parts if part is not None for v in part.trainable_variables]
 
     @property
@@ -96,7 +90,7 @@ class TrainableCNNLG(CNNLG):
         gradients, result, penalty = penalised_gradients(loss, variables, phase.penalty, active)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         metrics = result.metrics | {"penalty": penalty}
-        if phase.losses.adversarial > 0:
+        if phase.needs_discriminator:
             metrics["discriminator"] = self._train_discriminator(batch, result.repaired, phase)
         return self._average(metrics)
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -28,18 +27,6 @@ def make_case(height: int, width: int, batch: int = 1) -> tuple[np.ndarray, np.n
     mask = np.zeros((batch, height, width, 1), np.float32)
     mask[:, height // 4 : 3 * height // 4, width // 4 : 3 * width // 4] = 1.0
     return image, mask
-
-
-@pytest.fixture(scope="module")
-def stirred(tiny_model_config: ModelConfig) -> CNNLG:
-    """A model whose kernels that start at zero are random: nothing is the identity any more."""
-    keras.utils.set_random_seed(1)
-    model = CNNLG(tiny_model_config)
-    rng = np.random.default_rng(1)
-    for variable in model.trainable_variables:
-        if not np.any(variable):
-            variable.assign(rng.normal(0, 0.1, variable.shape))
-    return model
 
 
 def without(config: ModelConfig, *parts: str) -> ModelConfig:
