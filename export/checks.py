@@ -7,10 +7,7 @@ one request gets INVALID_ARGUMENT.
 
 from typing import Any
 
-from cnnlg_tf.export.signatures import SIGNATURES, Functions, Tensor, specs
-
-TOLERANCE = 1e-3
-"""How far beyond [0, 1] rounding may bring a value."""
+from cnnlg_tf.export.signatures import MISSING, SIGNATURES, Functions, Tensor, specs
 
 
 def checked(functions: Functions, name: str) -> Any:
@@ -38,7 +35,7 @@ def checked_arguments(signature: str, arguments: dict[str, Any]) -> dict[str, An
     with tf.control_dependencies(sizes):
         # A reshape to what is there: the optimisers follow ranks backwards too, from a convolution to what it is given.
         shaped = {name: tf.reshape(value, expected[name]) for name, value in loose.items()}
-    with tf.control_dependencies(_check_values(shaped)):
+    with tf.control_dependencies(_check_values(shaped, declared)):
         return {name: tf.identity(value) for name, value in shaped.items()}
 
 
@@ -106,40 +103,25 @@ def _check_sizes(
     ]
 
 
-def _check_values(values: dict[str, Any]) -> list[Any]:
-    """Images lie in [0, 1] where they are known, masks everywhere. What a hole holds is never looked at."""
+def _check_values(values: dict[str, Any], declared: dict[str, Tensor]) -> list[Any]:
+    """Each argument lies in its range, an image where it is known. What a hole holds is never looked at."""
     import tensorflow as tf
 
-    checks: list[Any] = []
-    if values.get("mask") is not None and values["mask"].dtype == tf.uint8:
-        return checks  # every byte is a value
-    if "mask" in values:
-        checks.append(_check_range("mask must lie in [0, 1]", values["mask"]))
-    if "image" in values:
-        image, text = values["image"], "image must lie in [0, 1]"
-        if "mask" in values:
-            image = tf.where(values["mask"] > 0.5, 0.0, image)
-            text += " where it is known"
-        checks.append(_check_range(text, image))
-    if "guide" in values:
-        checks.append(_check_range("guide must lie in [0, 1]", values["guide"]))
-    if "reference" in values:
-        text = "reference must lie in [0, 1], below 0 where there is nothing"
-        checks.append(_check_range(text, values["reference"], least=float("-inf")))
-    if "detail" in values:
-        detail, text = values["detail"], "detail must be from 0 to 2. Received"
-        checks.append(tf.debugging.Assert((detail >= 0.0) & (detail <= 2.0), [text, detail]))
-    if "temperature" in values:
-        heat = values["temperature"]
-        text = "temperature must be 0 or more. Received"
-        checks.append(tf.debugging.Assert((heat >= 0.0) & (heat < float("inf")), [text, heat]))
+    checks = []
+    for name, tensor in declared.items():
+        if tensor.values is None:
+            continue
+        value = values[name]
+        if tensor.values.known_by is not None:
+            value = tf.where(values[tensor.values.known_by] > MISSING, 0.0, value)
+        checks.append(_check_range(f"{name} must {tensor.values}", value, *tensor.values.limits))
     return checks
 
 
-def _check_range(text: str, value: Any, least: float = 0.0) -> Any:
+def _check_range(text: str, value: Any, least: float, most: float) -> Any:
     import tensorflow as tf
 
-    inside = (value >= least - TOLERANCE) & (value <= 1.0 + TOLERANCE)  # NaN is neither
+    inside = (value >= least) & (value <= most)  # NaN is neither
     wrong = tf.reduce_sum(tf.cast(~inside, tf.int64))
     finite = tf.where(tf.math.is_finite(value), value, 0.0)
     return tf.debugging.Assert(

@@ -7,21 +7,57 @@ Images are float32 RGB in [0, 1]; masks are float32 with 1 = missing; sizes that
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
 Shape = tuple[int | str, ...]
+_LOWEST = -3.4028234663852886e38
+"""Of float32's finite numbers."""
+ROUNDING = 1e-3
+"""How far beyond [0, 1] rounding may bring a picture's values."""
+MISSING = 0.5
+"""A mask above this says that a pixel is missing."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values that an argument may have; None: any finite number. NaN is in no range.
+
+    known_by: the argument with 1 = missing, where this one may hold anything; None: it counts everywhere.
+    tolerance: how far beyond the ends rounding may bring a value.
+    """
+
+    least: float | None
+    most: float | None
+    known_by: str | None = None
+    tolerance: float = 0.0
+
+    def __str__(self) -> str:
+        if self.least is None:
+            text = f"be at most {self.most:g}"
+        elif self.most is None:
+            text = f"be {self.least:g} or more"
+        else:
+            text = f"lie in [{self.least:g}, {self.most:g}]"
+        return text + (" where it is known" if self.known_by else "")
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the greatest value, with the tolerance, as float32 has them."""
+        least = _LOWEST if self.least is None else self.least - self.tolerance
+        return least, -_LOWEST if self.most is None else self.most + self.tolerance
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """One argument or result: its element type and its shape, free sizes by name."""
+    """One argument or result: its element type, its shape with free sizes by name, and its values."""
 
     dtype: str
     shape: Shape
+    values: Range | None = None
 
     def __str__(self) -> str:
         return f"{self.dtype} [{', '.join(map(str, self.shape))}]"
@@ -55,6 +91,14 @@ class Signature:
         return {
             side: {name: str(tensor) for name, tensor in tensors.items()}
             for side, tensors in (("inputs", self.inputs), ("outputs", self.outputs))
+        }
+
+    def ranges(self) -> dict[str, dict[str, Any]]:
+        """Plain values for a manifest: the range of each argument that has one."""
+        return {
+            name: asdict(tensor.values)
+            for name, tensor in self.inputs.items()
+            if tensor.values is not None
         }
 
 
@@ -136,9 +180,17 @@ def _finds_damage(model: "CNNLG") -> bool:
 
 IMAGE = Tensor("float32", ("batch", "height", "width", 3))
 MAP = Tensor("float32", ("batch", "height", "width", 1))
-REFERENCE = Tensor("float32", ("references", "reference_height", "reference_width", 3))
+PHOTO_TO_REPAIR = replace(IMAGE, values=Range(0, 1, known_by="mask", tolerance=ROUNDING))
+WHOLE_PHOTO = replace(IMAGE, values=Range(0, 1, tolerance=ROUNDING))
+MASK = replace(MAP, values=Range(0, 1, tolerance=ROUNDING))
+REFERENCE = Tensor(
+    "float32",
+    ("references", "reference_height", "reference_width", 3),
+    Range(None, 1, tolerance=ROUNDING),
+)
 """Photos to copy from, for the whole batch; below 0 there is nothing, and photos of nothing are none."""
-NUMBER = Tensor("float32", ())
+DETAIL = Tensor("float32", (), Range(0, 2))
+TEMPERATURE = Tensor("float32", (), Range(0, None))
 SEED = Tensor("int32", (2,))
 ENCODED = Tensor("string", ("batch",))
 PHOTO = Tensor("uint8", (1, "height", "width", 3))
@@ -150,13 +202,19 @@ REFINE, SAMPLE, FIND_DAMAGE = "refine", "sample", "find_damage"
 PIXELS = "pixels"
 SIGNATURES = {
     DEFAULT: Signature(
-        {"image": IMAGE, "mask": MAP},
+        {"image": PHOTO_TO_REPAIR, "mask": MASK},
         {"repaired": IMAGE, "uncertainty": MAP},
         _repair,
         everywhere=True,
     ),
     REFINE: Signature(
-        {"image": IMAGE, "mask": MAP, "guide": IMAGE, "detail": NUMBER, "reference": REFERENCE},
+        {
+            "image": PHOTO_TO_REPAIR,
+            "mask": MASK,
+            "guide": WHOLE_PHOTO,
+            "detail": DETAIL,
+            "reference": REFERENCE,
+        },
         {"repaired": IMAGE},
         _refine,
         everywhere=True,
@@ -168,12 +226,12 @@ SIGNATURES = {
         _inpaint_bytes,
     ),
     SAMPLE: Signature(
-        {"image": IMAGE, "mask": MAP, "seed": SEED, "temperature": NUMBER},
+        {"image": PHOTO_TO_REPAIR, "mask": MASK, "seed": SEED, "temperature": TEMPERATURE},
         {"repaired": IMAGE},
         _sample,
     ),
     FIND_DAMAGE: Signature(
-        {"image": IMAGE},
+        {"image": WHOLE_PHOTO},
         {"mask_probability": MAP, "mask": MAP},
         _find_damage,
         offered=_finds_damage,

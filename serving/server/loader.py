@@ -79,17 +79,17 @@ class Loader:
             from cnnlg_tf.serving.server.tflite_servable import TFLiteServable
 
             return TFLiteServable(path, self._options.num_tflite_pools, self._gate)
-        described = None
+        made = None
         if (
             path / manifest.NAME
         ).is_file():  # an export of ours: nothing altered reaches TensorFlow
-            described = manifest.verify(path).get("signatures")
+            made = manifest.verify(path)
         return SavedModelServable(
             path,
             self._options.saved_model_tags,
             self._options.session_config,
             self._gate,
-            described,
+            made,
         )
 
     def _with_batching(self, servable: Servable) -> Servable:

@@ -66,12 +66,12 @@ class SavedModelServable(Servable):
         tags: Sequence[str],
         config: Any,
         gate: RunGate,
-        described: Mapping[str, Any] | None = None,
+        manifest: Mapping[str, Any] | None = None,
     ) -> None:
         """Load the SavedModel in `path`; a damaged one raises whatever TensorFlow raises.
 
         Args:
-            described: the `signatures` of the export's manifest, where there is one.
+            manifest: the export's, where there is one.
         """
         self.path = path
         self._gate = gate
@@ -83,9 +83,13 @@ class SavedModelServable(Servable):
             _register_text_ops()
             meta_graph = self._load(tags, config)
         self.signatures = dict(meta_graph.signature_def)
+        described, ranges = ((manifest or {}).get(key, {}) for key in ("signatures", "ranges"))
         self.rules = {
             name: input_rules(
-                signature, (described or {}).get(name, {}).get("inputs"), self._is_argument
+                signature,
+                described.get(name, {}).get("inputs"),
+                self._is_argument,
+                ranges.get(name),
             )
             for name, signature in self.signatures.items()
         }

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlg_tf.errors import ServingError
+from cnnlg_tf.export.signatures import MISSING, Range
 from cnnlg_tf.serving.server.limits import Limits
 
 _DESCRIPTION = re.compile(r"\w+ \[(.*)\]")
@@ -28,10 +29,12 @@ class InputRule:
         dtype: TensorFlow's name of the element type, or "any type".
         sizes: for each dimension its size, the name of a free size ("height"; the same name means
             the same number in all inputs), or None for any; None instead of a tuple for any shape.
+        values: what an export's manifest says of its numbers; None for any.
     """
 
     dtype: str
     sizes: tuple[int | str | None, ...] | None
+    values: Range | None = None
 
     def __str__(self) -> str:
         if self.sizes is None:
@@ -40,7 +43,10 @@ class InputRule:
 
 
 def input_rules(
-    signature: Any, described: Mapping[str, str] | None, is_argument: Callable[[str], bool]
+    signature: Any,
+    described: Mapping[str, str] | None,
+    is_argument: Callable[[str], bool],
+    ranges: Mapping[str, Any] | None = None,
 ) -> dict[str, InputRule]:
     """The rules of a SignatureDef's inputs, by alias.
 
@@ -50,6 +56,7 @@ def input_rules(
         is_argument: whether the tensor of that name is an argument of the graph. Signatures of
             TensorFlow 1 may name a tensor inside the graph; clients of TF-Serving feed those in
             other shapes than the declared one ([1] for [-1, 1]), so only their type is checked.
+        ranges: the values that an export's manifest says they may have, as `Range` has them.
     """
     rules = {}
     for alias, info in signature.inputs.items():
@@ -61,7 +68,8 @@ def input_rules(
             sizes = _named(dims, (described or {}).get(alias, ""))
         # TensorFlow Lite's signature tool leaves types out.
         dtype = tf.dtypes.as_dtype(info.dtype).name if info.dtype else _ANY_TYPE
-        rules[alias] = InputRule(dtype, sizes)
+        values = (ranges or {}).get(alias)
+        rules[alias] = InputRule(dtype, sizes, None if values is None else Range(**values))
     return rules
 
 
@@ -88,6 +96,11 @@ def check_inputs(
             if size != number:
                 raise _wrong(alias, array, rule, f" with the {want} of input {source}, {number}")
         _check_sides(alias, array, rule, limits)
+    ranges = {alias: rules[alias].values for alias in arrays}
+    for alias, values in sorted(
+        ranges.items(), key=lambda item: bool(item[1] and item[1].known_by)
+    ):
+        _check_values(alias, arrays, values)  # a mask before the image that it is about
 
 
 def _named(sizes: list[int | None] | None, text: str) -> tuple[int | str | None, ...] | None:
@@ -122,6 +135,29 @@ def _check_sides(alias: str, array: np.ndarray, rule: InputRule, limits: Limits)
                 f"Received: {pixels} in input {alias} {list(array.shape)}",
                 "INVALID_ARGUMENT",
             )
+
+
+def _check_values(alias: str, arrays: Mapping[str, np.ndarray], values: Range | None) -> None:
+    """No value outside its range, and no NaN: a run that the graph itself refuses costs more."""
+    if values is None:
+        return
+    array = arrays[alias]
+    least, most = map(array.dtype.type, values.limits)
+    inside = (array >= least) & (array <= most)  # NaN is neither
+    if values.known_by is not None:
+        inside |= arrays[values.known_by] > MISSING
+    if inside.all():
+        return
+    wrong = array[~inside]
+    numbers = wrong[~np.isnan(wrong)]
+    found = [f"from {numbers.min():g} to {numbers.max():g}"] if numbers.size else []
+    if numbers.size < wrong.size:
+        found.append(f"{wrong.size - numbers.size} NaN")
+    raise ServingError(
+        f"input {alias} must {values}. Received: {wrong.size} of {array.size} values outside, "
+        f"{' and '.join(found)}",
+        "INVALID_ARGUMENT",
+    )
 
 
 def _wrong(alias: str, array: np.ndarray, rule: InputRule, more: str = "") -> ServingError:

@@ -86,6 +86,29 @@ def broken(data: bytes, dice: random.Random) -> bytes:
     return bytes(result)
 
 
+def add_manifest(folder: Path, *signatures: str) -> Path:
+    """Make a SavedModel's folder an export of these of the product's signatures, as far as a server sees."""
+    from cnnlg_tf.export import manifest
+    from cnnlg_tf.export.signatures import SIGNATURES
+
+    about = {
+        "manifest_version": manifest.MANIFEST_VERSION,
+        "format": "saved_model",
+        "signatures": {name: SIGNATURES[name].describe() for name in signatures},
+        "ranges": {name: SIGNATURES[name].ranges() for name in signatures},
+        "files": {
+            path.relative_to(folder).as_posix(): {
+                "bytes": path.stat().st_size,
+                "sha256": manifest.sha256(path),
+            }
+            for path in folder.rglob("*")
+            if path.is_file()
+        },
+    }
+    (folder / manifest.NAME).write_text(json.dumps(about))
+    return folder
+
+
 def resident_mebibytes(pid: int | str = "self") -> float:
     """The memory of a process that lies in RAM."""
     pages = Path(f"/proc/{pid}/statm").read_text().split()[1]

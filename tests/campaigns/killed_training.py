@@ -2,15 +2,18 @@
 
 Must hold: the losses are those of an unbroken run, no file is lost, at most one checkpoint interval is
 done again.
+
+Each try is a process of its own, forked from one that has imported TensorFlow; its steps run operation by
+operation. Importing and tracing would take most of a try, and nothing can be lost in them.
 """
 
 import json
+import multiprocessing
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
+from functools import cache
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,7 @@ def campaign(budget: Budget, dice: random.Random, folder: Path) -> Report:
     config = folder / "config.yaml"
     config.write_text(yaml.safe_dump(_configuration()))
     start = time.monotonic()
-    promise(_train(config, folder / "whole").wait() == 0, "an unbroken run failed")
+    promise(_ended(_train(config, folder / "whole")) == 0, "an unbroken run failed")
     usual = time.monotonic() - start
     whole = _metrics(folder / "whole")
     run = 0
@@ -75,11 +78,10 @@ def _killed_run(
     for _ in range(50):
         before = _newest(run)
         process = _train(config, run)
-        try:
-            status = process.wait(dice.uniform(0.2, 1.3) * usual)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+        process.join(dice.uniform(0.1, 1.3) * usual)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
             budget.done += 1
             after = _newest(run)
             promise(after >= before, f"a kill lost the checkpoint of step {before}: now {after}")
@@ -87,18 +89,44 @@ def _killed_run(
             if budget.done >= budget.count or budget.elapsed() > budget.seconds:
                 break
         else:
+            status = process.exitcode
             promise(status == 0, f"going on from step {before} failed with {status}")
             report.outcomes["finished"] += 1
             return
-    promise(_train(config, run).wait() == 0, f"the run {run.name} did not come to its end")
+    promise(_ended(_train(config, run)) == 0, f"the run {run.name} did not come to its end")
 
 
-def _train(config: Path, run: Path) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "cnnlg_tf.cli", "train", "--config", str(config)]
+def _train(config: Path, run: Path) -> BaseProcess:
+    process = _forks().Process(target=_command, args=(str(config), str(run)))
+    process.start()
+    return process
+
+
+def _ended(process: BaseProcess) -> int | None:
+    process.join()
+    return process.exitcode
+
+
+@cache
+def _forks() -> "multiprocessing.context.ForkServerContext":
     # One thread: on several, sums are taken in varying order and losses agree to rounding only.
-    own = os.environ | {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen([*command, "-o", str(run)], env=own, **quiet)
+    os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tensorflow", "keras", "cnnlg_tf.training.trainable"])
+    return context
+
+
+def _command(config: str, run: str) -> None:
+    """`cnnlg-tf train --config CONFIG -o RUN`."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    import tensorflow as tf
+
+    from cnnlg_tf.cli import main
+
+    tf.config.run_functions_eagerly(True)
+    main(["train", "--config", config, "-o", run])
 
 
 def _newest(run: Path) -> int:

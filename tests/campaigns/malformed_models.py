@@ -3,13 +3,12 @@
 Must hold: one CnnlgError that names the file, or a model that is as it was.
 """
 
-import json
 import random
 import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.campaigns.harness import Budget, Report, broken, main, promise
+from tests.campaigns.harness import Budget, Report, add_manifest, broken, main, promise
 
 _WITHOUT_SUM = ("checkpoint.json", "manifest.json")  # which hold the sums of the others
 
@@ -40,21 +39,10 @@ def _built(model: Any) -> Any:
 
 def make_version(folder: Path) -> Path:
     """A small SavedModel with a manifest of its files."""
-    from cnnlg_tf.export import manifest
     from tests.serving import model_factory
 
     model_factory.save_half_plus_three(folder)
-    files = {
-        path.relative_to(folder).as_posix(): {
-            "bytes": path.stat().st_size,
-            "sha256": manifest.sha256(path),
-        }
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-    about = {"manifest_version": 1, "format": "saved_model", "files": files, "signatures": {}}
-    (folder / manifest.NAME).write_text(json.dumps(about))
-    return folder
+    return add_manifest(folder)
 
 
 def attack(checkpoint: Path, version: Path, budget: Budget, dice: random.Random) -> Report:

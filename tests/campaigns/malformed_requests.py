@@ -18,7 +18,15 @@ import numpy as np
 from PIL import Image
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
-from tests.campaigns.harness import Budget, Report, broken, main, promise, resident_mebibytes
+from tests.campaigns.harness import (
+    Budget,
+    Report,
+    add_manifest,
+    broken,
+    main,
+    promise,
+    resident_mebibytes,
+)
 from tests.serving.servers import Server, predict_request, running_server
 
 _METHODS = ("Predict", "Classify", "Regress", "MultiInference", "GetModelMetadata")
@@ -49,6 +57,7 @@ def campaign(budget: Budget, dice: random.Random, folder: Path) -> Report:
     model_factory.save_half_plus_two(folder / "half_plus_two/1")
     model_factory.save_kinds(folder / "kinds/1")
     save_model(folder / "cnnlg/1")
+    add_manifest(folder / "cnnlg/1", "serving_default", "inpaint_bytes", "sample")
     entries = "".join(
         f'config {{ name: "{name}" base_path: "{folder}/{name}" model_platform: "tensorflow" }}'
         for name in ("half_plus_two", "kinds", "cnnlg")
