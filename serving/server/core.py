@@ -30,6 +30,11 @@ class ServerCore:
         self.manager = manager
         self.metrics = metrics
         self._inference = inference
+        self._refuses = False
+
+    def refuse(self) -> None:
+        """From now on inference is UNAVAILABLE; what is being worked on is not touched."""
+        self._refuses = True
 
     def predict(self, request: Any, call: Call, entrypoint: str) -> Any:
         return self._answer("predict", self._inference.predict, request, call, entrypoint)
@@ -109,6 +114,8 @@ class ServerCore:
         code = "OK"
         try:
             call.check()
+            if self._refuses:
+                raise ServingError("the server is stopping", "UNAVAILABLE")
             with self.manager.lease(spec) as (servable, version):
                 return method(servable, version, request, call)
         except Exception as error:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
@@ -37,6 +38,7 @@ _log = logging.getLogger(__name__)
 # Threads that wait for a batch or for their turn are cheap; health checks must find a free one.
 _GRPC_THREADS = 256
 _TIDY_SECONDS = 30.0
+_FAREWELL_SECONDS = 0.3
 
 
 class ModelServer:
@@ -140,8 +142,13 @@ class ModelServer:
         """Refuse new requests, let accepted ones finish (within drain_timeout_seconds), unload."""
         self._stopped.set()
         grace = float(self._options.drain_timeout_seconds)
+        self._core.refuse()
         self._health.enter_graceful_shutdown()
-        finished = self._grpc.stop(grace) if self._grpc is not None else None
+        finished = None
+        if self._grpc is not None:
+            # gRPC cancels what reached it and no thread took yet: let threads refuse that first.
+            time.sleep(_FAREWELL_SECONDS)
+            finished = self._grpc.stop(grace)
         if self._rest is not None:
             self._rest.stop(grace)
         if finished is not None:

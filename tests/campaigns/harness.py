@@ -7,7 +7,6 @@ seeded: the same seed gives the same attacks.
 import argparse
 import json
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -109,10 +108,11 @@ def add_manifest(folder: Path, *signatures: str) -> Path:
     return folder
 
 
-def resident_mebibytes(pid: int | str = "self") -> float:
-    """The memory of a process that lies in RAM."""
-    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
-    return int(pages) * resource.getpagesize() / 2**20
+def own_mebibytes(pid: int | str = "self") -> float:
+    """The memory of a process that lies in RAM, but for pages of files: the kernel fetches and drops those."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    kibibytes = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Rss")}
+    return (int(kibibytes["RssAnon"]) + int(kibibytes["RssShmem"])) / 2**10
 
 
 def main(

@@ -65,7 +65,7 @@ def _configuration() -> dict[str, Any]:
         "compile": "none",
         "log_every": 4,
         "picture_every": 0,
-        "checkpoint_minutes": 0.02,
+        "checkpoint_minutes": 0.1,
         "phases": [phase],
     }
     data = {"kind": "synthetic", "synthetic": {"length": 8, "size": 48}}

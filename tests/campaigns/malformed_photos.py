@@ -18,7 +18,7 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
-from tests.campaigns.harness import Budget, Report, broken, main, promise, resident_mebibytes
+from tests.campaigns.harness import Budget, Report, broken, main, own_mebibytes, promise
 
 _MOST_MEBIBYTES = 2048
 _BATCH = 500
@@ -185,7 +185,7 @@ def _seeds() -> list[tuple[str, bytes]]:
 def _peak_mebibytes() -> float:
     import resource
 
-    return max(resident_mebibytes(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return max(own_mebibytes(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 if __name__ == "__main__":

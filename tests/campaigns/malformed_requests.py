@@ -24,8 +24,8 @@ from tests.campaigns.harness import (
     add_manifest,
     broken,
     main,
+    own_mebibytes,
     promise,
-    resident_mebibytes,
 )
 from tests.serving.servers import Server, predict_request, running_server
 
@@ -96,7 +96,7 @@ def _settled_mebibytes(server: Server, budget: Budget) -> float:
     """The server's memory, in long campaigns after it had time to give back what it does not need."""
     if budget.count > 10_000:
         time.sleep(_TIDY_SECONDS)
-    return resident_mebibytes(server.process.pid)
+    return own_mebibytes(server.process.pid)
 
 
 def _good(server: Server) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import grpc
 import numpy as np
 
-from tests.campaigns.harness import Budget, Report, main, promise, resident_mebibytes
+from tests.campaigns.harness import Budget, Report, main, own_mebibytes, promise
 from tests.serving.servers import Server, predict_request, running_server
 
 _SWAPS = 20
@@ -153,7 +153,7 @@ def _swap_versions(
         copy.rename(folder / "half" / str(number))
         time.sleep(max(1.5, seconds / swaps))
         shutil.rmtree(folder / "half" / str(number - 1))
-        sizes.append(resident_mebibytes(server.process.pid))
+        sizes.append(own_mebibytes(server.process.pid))
         if ended():
             break
     return sizes

@@ -50,7 +50,8 @@ def _stop_under_load(server: Server, moment: float, report: Report) -> None:
             try:
                 if rest:
                     status, answer = server.rest("/v1/models/kinds:predict", body)
-                    outcome = "answered" if status == 200 else f"REST {status}: {answer}"
+                    told = {200: "answered", 503: "UNAVAILABLE"}
+                    outcome = told.get(status, f"REST {status}: {answer}")
                 else:
                     server.predictions.Predict(request, 120)
                     outcome = "answered"

@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,3 +78,32 @@ def test_damaged_and_newer_manifests_are_told(copy: Path) -> None:
     file.write_text(json.dumps(content | {"manifest_version": 2}))
     with pytest.raises(ArtefactError, match="must have manifest version 1.*Received: version 2"):
         manifest.verify(copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"files": {"model.onnx": {"sha256": ""}}}, "files must give each name its bytes"),
+        ({"files": {"model.onnx": {"byteS": 7, "sha256": ""}}}, "files must give each name its"),
+        ({"files": ["model.onnx"]}, "files must give each name"),
+        ({"files": {"a" * 300: {"bytes": 1, "sha256": ""}}}, "must hold 'aaa"),
+        ({"files": {"\0": {"bytes": 1, "sha256": ""}}}, "as its manifest says"),
+        ({"signatures": {"serving_default": {"inputs": 7}}}, "signatures must give each name"),
+        ({"signatures": {"serving_default": "x"}}, "signatures must give each name"),
+        ({"ranges": {"serving_default": {"image": {"leaSt": 0}}}}, "ranges must give each"),
+        ({"ranges": {"serving_default": {"image": {"least": "0", "most": 1}}}}, "ranges must"),
+        ({"ranges": {"nobody": {"image": {"least": 0, "most": 1}}}}, "ranges must give each"),
+        (
+            {"ranges": {"serving_default": {"image": {"least": 0, "most": 1, "known_by": "x"}}}},
+            "ranges must be of inputs",
+        ),
+    ],
+)
+def test_a_manifest_with_other_contents_is_damaged(
+    copy: Path, changes: dict[str, Any], message: str
+) -> None:
+    file = copy / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    with pytest.raises(ArtefactError, match=message) as caught:
+        manifest.verify(copy)
+    assert str(copy) in str(caught.value)

@@ -327,6 +327,9 @@ def test_a_server_in_this_process(models: Path) -> None:
         with grpc.insecure_channel(f"localhost:{options.port}") as channel:
             method = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
             assert failure(method, b"")[1] == "Missing ModelSpec"
+            server._core.refuse()  # what a stop does first
+            refused = failure(method, predict_request("m", x=np.float32([2])).SerializeToString())
+            assert refused == ("UNAVAILABLE", "the server is stopping")
         threading.Timer(0.1, server.request_stop).start()
         server.wait()
     wait_until(lambda: threading.active_count() <= threads + 1, 10)

@@ -1,5 +1,6 @@
 """Inputs are checked before native code sees them."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from cnnlg_tf.errors import ServingError
+from cnnlg_tf.export.cases import arguments
+from cnnlg_tf.export.signatures import SIGNATURES
 from cnnlg_tf.serving.server.limits import Limits
 from cnnlg_tf.serving.server.validation import InputRule, check_inputs, input_rules
 
@@ -139,4 +142,91 @@ def test_other_models_may_take_nothing() -> None:
     assert message == (
         "input x must be float32 [any, any, any, 3] with no dimension of size 0. "
         "Received: float32 [0, 4, 4, 3]"
+    )
+
+
+def described(*signatures: str) -> dict[str, dict[str, InputRule]]:
+    """The rules of the product's signatures, as an export's manifest tells them."""
+    rules = {}
+    for name in signatures:
+        made = meta_graph_pb2.SignatureDef()
+        for alias, tensor in SIGNATURES[name].inputs.items():
+            made.inputs[alias].name = f"{alias}:0"
+            made.inputs[alias].dtype = tf.dtypes.as_dtype(tensor.dtype).as_datatype_enum
+            for size in tensor.shape:
+                made.inputs[alias].tensor_shape.dim.add().size = (
+                    size if isinstance(size, int) else -1
+                )
+        inputs = SIGNATURES[name].describe()["inputs"]
+        ranges = json.loads(json.dumps(SIGNATURES[name].ranges()))
+        rules[name] = input_rules(made, inputs, lambda _: True, ranges)
+    return rules
+
+
+PLANE = zeros(1, 8, 9, 1)
+PRODUCT = described("serving_default", "refine", "sample", "find_damage", "inpaint_bytes")
+
+
+def product_inputs(signature: str, **changes: Any) -> dict[str, np.ndarray]:
+    hole = zeros(1, 8, 9, 1)
+    hole[:, 2:4] = 1.0
+    good = arguments(signature, np.full((1, 8, 9, 3), 0.5, np.float32), hole)
+    return good | {name: np.asarray(value, np.float32) for name, value in changes.items()}
+
+
+def with_pixel(value: float, row: int) -> np.ndarray:
+    """An image with one value changed: row 0 is known, row 2 in the hole."""
+    image = np.full((1, 8, 9, 3), 0.5, np.float32)
+    image[0, row, 0, 0] = value
+    return image
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "refine", "sample"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 255.0, -7.0])
+def test_what_the_hole_holds_is_missing_and_may_be_anything(signature: str, value: float) -> None:
+    rules = PRODUCT[signature]
+    check_inputs(product_inputs(signature, image=with_pixel(value, 2)), rules, Limits())
+    message = refused(product_inputs(signature, image=with_pixel(value, 0)), rules)
+    told = "1 NaN" if np.isnan(value) else f"from {value:g} to {value:g}"
+    assert message == (
+        "input image must lie in [0, 1] where it is known. "
+        f"Received: 1 of 216 values outside, {told}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("signature", "changes", "message"),
+    [
+        ("serving_default", {"mask": 255 + PLANE}, "mask must lie in [0, 1]. Received: 72 of 72 values"),
+        ("serving_default", {"mask": np.nan * PLANE}, "mask must lie in [0, 1]. Received: 72 of 72 values outside, 72"),
+        ("serving_default", {"image": 255 * with_pixel(0, 0)}, "image must lie in [0, 1] where it is known"),
+        ("sample", {"temperature": -1.0}, "temperature must be 0 or more. Received: 1 of 1 values outside, from -1"),
+        ("sample", {"temperature": np.inf}, "temperature must be 0 or more"),
+        ("sample", {"temperature": np.nan}, "temperature must be 0 or more. Received: 1 of 1 values outside, 1 NaN"),
+        ("refine", {"detail": 2.5}, "detail must lie in [0, 2]. Received: 1 of 1 values outside, from 2.5 to 2.5"),
+        ("refine", {"guide": with_pixel(np.nan, 2)}, "guide must lie in [0, 1]. Received: 1 of 216 values outside, 1"),
+        ("refine", {"reference": with_pixel(1.5, 0)}, "reference must be at most 1."),
+        ("find_damage", {"image": with_pixel(np.nan, 2)}, "image must lie in [0, 1]. Received: 1 of 216"),
+    ],
+)  # fmt: skip
+def test_values_outside_an_exports_ranges_are_refused(
+    signature: str, changes: dict[str, Any], message: str
+) -> None:
+    rules = PRODUCT[signature]
+    check_inputs(product_inputs(signature), rules, Limits())
+    assert refused(product_inputs(signature, **changes), rules).startswith(f"input {message}")
+
+
+def test_what_rounding_adds_and_references_of_nothing_pass() -> None:
+    image = with_pixel(1.0005, 0)
+    check_inputs(
+        product_inputs("refine", image=image, guide=image, reference=-image),
+        PRODUCT["refine"],
+        Limits(),
+    )
+
+
+def test_models_without_a_manifest_take_any_value() -> None:
+    check_inputs(
+        {"x": np.float32([np.nan, 300])}, input_rules(signature([-1]), None, bool), Limits()
     )
