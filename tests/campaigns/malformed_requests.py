@@ -74,6 +74,7 @@ def attack(server: Server, models: list[str], budget: Budget, dice: random.Rando
     report = Report()
     attacker = _Attacker(server, models, dice)
     _good(server)
+    budget.start = time.monotonic()  # the server's own start is no part of it
     before = None
     for index in budget.attacks():
         kind, outcome = attacker.one()

@@ -85,16 +85,25 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def start_process(flags: list[str], log: Path) -> "subprocess.Popen[bytes]":
+    """`cnnlg-tf-model-server` with `flags`; what it prints goes to `log`."""
+    command = [sys.executable, "-m", "cnnlg_tf.serving.server.command", *flags]
+    with log.open("wb") as output:
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+
+
 @contextmanager
-def running_server(folder: Path, *flags: str, credentials: Any = None) -> Iterator[Server]:
+def running_server(
+    folder: Path,
+    *flags: str,
+    credentials: Any = None,
+    start: Callable[[list[str], Path], Any] = start_process,
+) -> Iterator[Server]:
     """Start `cnnlg-tf-model-server` with `flags`; ready on entry, stopped on exit."""
     port, rest_port = free_port(), free_port()
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "server.log"
-    command = [sys.executable, "-m", "cnnlg_tf.serving.server.command", f"--port={port}"]
-    command += [f"--rest_api_port={rest_port}", *flags]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    process = start([f"--port={port}", f"--rest_api_port={rest_port}", *flags], log)
     server = Server(process, port, rest_port, log, credentials)
     try:
         wait_until(lambda: b"Exporting HTTP" in log.read_bytes() or process.poll() is not None)

@@ -17,7 +17,8 @@ from cnnlg_tf.cli import main
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.serving import AsyncClient, Client
 from cnnlg_tf.serving.deploy.deployment import TEMPLATES, write_deployment
-from tests.serving.servers import Server, free_port, running_server
+from tests.campaigns.harness import add_manifest
+from tests.serving.servers import Server, failure, free_port, predict_request, running_server
 
 
 def save_model(folder: Path) -> None:
@@ -58,6 +59,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The embedded server with the flags and files that `deploy --target compose` writes."""
     folder = tmp_path_factory.mktemp("deployed")
     save_model(folder / "export" / "1")
+    add_manifest(folder / "export" / "1", "serving_default", "inpaint_bytes", "sample")
     out = folder / "compose"
     write_deployment("compose", folder / "export", out)
     models = out / "config/models.config"
@@ -114,6 +116,30 @@ def test_every_signature(address: str, photo: np.ndarray, mask: np.ndarray) -> N
         assert sorted(metadata.signatures) == ["inpaint_bytes", "sample", "serving_default"]
         with pytest.raises(ServingError, match="has the signatures .* Received: 'find_damage'"):
             client.find_damage(image)
+
+
+@pytest.mark.parametrize("value", [255.0, float("nan")])
+def test_values_out_of_range_are_refused_on_every_route(deployed: Server, value: float) -> None:
+    """gRPC, REST columns and rows; in the hole any value is missing."""
+    image = np.full((1, 4, 5, 3), 0.5, np.float32)
+    mask = np.zeros((1, 4, 5, 1), np.float32)
+    image[:, 1] = value
+    what = "15 NaN" if np.isnan(value) else "from 255 to 255"
+    told = f"Received: 15 of 60 values outside, {what}"
+    told = f"input image must lie in [0, 1] where it is known. {told}"
+    more: dict[str, Any] = {"seed": np.int32([1, 2]), "temperature": np.float32(1)}
+    for signature, others in (("serving_default", {}), ("sample", more)):
+        inputs = {"image": image, "mask": mask, **others}
+        request = predict_request("cnnlg", signature, **inputs)
+        assert failure(deployed.predictions.Predict, request) == ("INVALID_ARGUMENT", told)
+        columns = {name: array.tolist() for name, array in inputs.items()}
+        document = {"signature_name": signature, "inputs": columns}
+        assert deployed.rest("/v1/models/cnnlg:predict", document) == (400, {"error": told})
+    rows = {"instances": [{"image": image[0].tolist(), "mask": mask[0].tolist()}]}
+    assert deployed.rest("/v1/models/cnnlg:predict", rows) == (400, {"error": told})
+    mask[:, 1] = 1.0
+    request = predict_request("cnnlg", image=image, mask=mask)
+    assert deployed.predictions.Predict(request, 60).outputs["repaired"].dtype
 
 
 def test_both_interfaces_give_the_same_pixels(deployed: Server, photo: np.ndarray) -> None:
