@@ -83,8 +83,6 @@ def serve(
         os._exit(1)  # asked twice: whoever asks does not want to wait for the drain
 
     threading.Thread(target=stop_on_signal, name="signals", daemon=True).start()
-    # gRPC logs a traceback for each message that is none: a client could fill the disk with them.
-    logging.getLogger("grpc._common").setLevel(logging.CRITICAL)
     with server:
         # What start-up made stays. Left among the rest, its million objects would put off the full
         # collections that free what failed requests leave in cycles with their tracebacks.

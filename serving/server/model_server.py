@@ -33,6 +33,7 @@ from cnnlg_tf.serving.server.prediction import Inference
 from cnnlg_tf.serving.server.rest import RestServer
 from cnnlg_tf.serving.server.servable import release_memory
 from cnnlg_tf.serving.server.tls import ServerTLS
+from cnnlg_tf.serving.server.unreadable import RefuseUnreadable
 
 _log = logging.getLogger(__name__)
 # Threads that wait for a batch or for their turn are cheap; health checks must find a free one.
@@ -185,6 +186,7 @@ class ModelServer:
                 ("grpc.max_send_message_length", -1),
                 *_channel_arguments(options.grpc_channel_arguments),
             ],
+            interceptors=[RefuseUnreadable()],
         )
         add_services(server, self._core)
         names = [PREDICTION_SERVICE, MODEL_SERVICE, reflection.SERVICE_NAME]

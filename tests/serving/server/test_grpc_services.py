@@ -397,3 +397,25 @@ def test_an_image_with_too_many_pixels_is_refused_unread(server: Server) -> None
     small = tf.io.encode_png(np.zeros((20, 30, 1), np.uint8)).numpy()
     answer = server.predictions.Predict(predict_request("kinds", "image", image_bytes=[small]), 20)
     assert list(answer.outputs["size"].int_val) == [20, 30]
+
+
+def test_bytes_that_are_no_message_are_refused(server: Server) -> None:
+    path = "/tensorflow.serving.PredictionService/Predict"
+    predict = server.channel.unary_unary(path)
+    code, details = failure(predict, b"\xff" * 9)
+    assert code == "INVALID_ARGUMENT"
+    assert details.startswith(
+        f"a request of {path} must be of its message's type. Received: Decode"
+    )
+    assert predict(half().SerializeToString(), timeout=20)
+
+
+def test_a_stream_of_bytes_that_are_no_message_is_refused(server: Server) -> None:
+    path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+    info = server.channel.stream_stream(path)
+    request = reflection_pb2.ServerReflectionRequest(list_services="").SerializeToString()
+    answers = info(iter([request, b"\xff" * 9]), timeout=20)
+    assert b"PredictionService" in next(answers)
+    with pytest.raises(grpc.RpcError) as caught:
+        list(answers)
+    assert caught.value.code().name == "INVALID_ARGUMENT"
