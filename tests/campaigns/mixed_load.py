@@ -1,4 +1,4 @@
-"""Mixed load: good and bad requests, clients that leave, deadlines, a slow reader, version swaps.
+"""Mixed load: good and bad requests, clients that leave, deadlines, a slow reader, version swaps, a full disk.
 
 Must hold: no good request fails, memory stays within 5 %. The report says how many times the median the
 99th percentile of good requests over gRPC is: under 3 is wanted, on a machine that does nothing else.
@@ -7,12 +7,14 @@ Must hold: no good request fails, memory stays within 5 %. The report says how m
 import contextlib
 import http.client
 import json
+import os
 import random
 import shutil
 import socket
+import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from tests.serving.servers import Server, predict_request, running_server
 
 _SWAPS = 20
 _STABLE = 64  # MiB that caches and pools may come to take
+_DISK = "24m"
+_FULL_EVERY = 5  # swaps
 
 
 def campaign(budget: Budget, dice: random.Random, folder: Path) -> Report:
@@ -32,15 +36,31 @@ def campaign(budget: Budget, dice: random.Random, folder: Path) -> Report:
 
     model_factory.save_kinds(folder / "kinds/1")
     model_factory.save_half_plus_three(folder / "made", addend=3.0)
-    shutil.copytree(folder / "made", folder / "half/1")
     entries = "".join(
         f'config {{ name: "{name}" base_path: "{folder}/{name}" model_platform: "tensorflow" }}'
         for name in ("half", "kinds")
     )
     (folder / "models.config").write_text(f"model_config_list {{ {entries} }}")
     flags = (f"--model_config_file={folder}/models.config",)
-    with running_server(folder / "log", *flags, "--rest_api_timeout_in_ms=60000") as server:
+    with (
+        _small_disk(folder / "half"),
+        running_server(folder / "log", *flags, "--rest_api_timeout_in_ms=60000") as server,
+    ):
         return load(server, folder, budget, dice, _SWAPS)
+
+
+@contextlib.contextmanager
+def _small_disk(path: Path) -> Iterator[None]:
+    """`path` with version 1, on a disk of its own that a copy can fill, where mounting is permitted."""
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(path)]
+    mounted = subprocess.run(mount, capture_output=True).returncode == 0
+    try:
+        shutil.copytree(path.with_name("made"), path / "1")
+        yield
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
 def load(server: Server, folder: Path, budget: Budget, dice: random.Random, swaps: int) -> Report:
@@ -123,7 +143,7 @@ def load(server: Server, folder: Path, budget: Budget, dice: random.Random, swap
     ]
     for thread in threads:
         thread.start()
-    sizes = _swap_versions(server, folder, seconds, swaps, lambda: bool(faults))
+    sizes = _swap_versions(server, folder, seconds, swaps, lambda: bool(faults), report)
     stop.set()
     for thread in threads:
         thread.join(90)
@@ -143,11 +163,19 @@ def load(server: Server, folder: Path, budget: Budget, dice: random.Random, swap
 
 
 def _swap_versions(
-    server: Server, folder: Path, seconds: float, swaps: int, ended: Callable[[], bool]
+    server: Server,
+    folder: Path,
+    seconds: float,
+    swaps: int,
+    ended: Callable[[], bool],
+    report: Report,
 ) -> list[float]:
     """Put a new version in, and the old one out, `swaps` times; the memory after each."""
     sizes = []
     for number in range(2, swaps + 2):
+        if number % _FULL_EVERY == 0 and os.path.ismount(folder / "half"):
+            _fill_disk(server, folder, 1000 + number)
+            report.outcomes["version on a full disk, refused"] += 1
         copy = folder / "half" / f"copy-{number}"
         shutil.copytree(folder / "made", copy)
         copy.rename(folder / "half" / str(number))
@@ -157,6 +185,29 @@ def _swap_versions(
         if ended():
             break
     return sizes
+
+
+def _fill_disk(server: Server, folder: Path, number: int) -> None:
+    """A version whose copy fails halfway, in its place all the same; the server must not take it."""
+    half, version = folder / "half", folder / "half" / str(number)
+    filler = half / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(2**16))
+    os.truncate(filler, filler.stat().st_size - 2**13)  # room for the start of a copy
+    try:
+        shutil.copytree(folder / "made", version)
+    except shutil.Error:
+        pass
+    else:
+        promise(False, "the disk was not full")
+    time.sleep(3.0)  # the server looks for versions every second
+    path = f"/v1/models/half/versions/{number}"
+    status, answer = server.rest(path)
+    states = [item["state"] for item in answer.get("model_version_status", [])]
+    promise("AVAILABLE" not in states, f"half a version serves: {status} {answer}")
+    shutil.rmtree(version)
+    filler.unlink()
 
 
 def _code(server: Server, request: Any, timeout: float) -> str:
