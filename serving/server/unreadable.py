@@ -15,7 +15,7 @@ class _Unreadable:
 
 
 class RefuseUnreadable(grpc.ServerInterceptor):
-    """Answers INVALID_ARGUMENT to a request that cannot be read.
+    """Answers INTERNAL, as TensorFlow Serving does, to a request that cannot be read.
 
     gRPC 1.85 itself ends such a call twice, and then keeps what belongs to it: 15 KiB each.
     """
@@ -44,7 +44,7 @@ def _checked(answer: Callable[..., Any], method: str, streaming: bool) -> Callab
     def check(request: Any, context: Any) -> Any:
         if isinstance(request, _Unreadable):
             context.abort(
-                grpc.StatusCode.INVALID_ARGUMENT,
+                grpc.StatusCode.INTERNAL,
                 f"a request of {method} must be of its message's type. Received: {request.fault}",
             )
         return request
