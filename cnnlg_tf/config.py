@@ -59,7 +59,7 @@ class DamageFinderConfig(Section):
     """`widths`: channels at 1/2, 1/4, 1/8 and 1/16 of the photo's size. Three are a finder of older checkpoints."""
 
     enabled: bool = True
-    widths: tuple[Count, ...] = Field((24, 48, 96, 128), min_length=3, max_length=4)
+    widths: tuple[Count, Count, Count, Count] = (24, 48, 64, 128)
 
 
 class MaskRefinerConfig(Section):

@@ -15,19 +15,18 @@ With few cells it is biased upwards, for every method alike: compare within one 
 """
 
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from cnnlg_tf.errors import CheckpointError, ImageError, MaskError
+from cnnlg_tf.errors import ImageError, MaskError
+from cnnlg_tf.models.photo_encoder import PhotoEncoder
 
 SCALES = (4, 8, 16)
 """Pixels that a cell's side has, in the order of every list of features."""
 
-_STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1)  # of blocks 0 to 10; the stem before them has 2
 _TAPS = (2, 4, 10)  # blocks whose results are the features
 
 Floats = npt.NDArray[np.float64]
@@ -121,31 +120,20 @@ class PhotoFeatures:
     """EfficientNet-Lite0 up to its eleventh block: call it with a batch of images.
 
     Args:
-        weights: an .npz with `stem_*` and `block{0..10}_{expand,depthwise,project}_*`: `kernel`
-            (HWIO; depthwise [k, k, c, 1]) and `bias`, batch normalisation folded in, block 0
-            without `expand`. The default ships with the package, in float16.
+        weights: an .npz as `PhotoEncoder.load_photo_weights` takes it; the default ships with the package.
 
     Raises:
         CheckpointError: the weights cannot be read or lack an array.
     """
 
     def __init__(self, weights: str | Path | None = None) -> None:
-        path = Path(str(resources.files("cnnlg_tf.weights") / "efficientnet_lite0.npz"))
-        path = path if weights is None else Path(weights)
-        blocks = [f"block{i}_" for i in range(len(_STRIDES))]
-        parts = [f"{block}{part}" for block in blocks for part in ("depthwise", "project")]
-        parts += ["stem", *(f"{block}expand" for block in blocks[1:])]
-        try:
-            with np.load(path) as arrays:
-                self._weights = {
-                    name: tf.constant(arrays[name], tf.float32)
-                    for part in parts
-                    for name in (f"{part}_kernel", f"{part}_bias")
-                }
-        except (OSError, ValueError, KeyError) as error:
-            raise CheckpointError(f"FFD weights {path} cannot be read: {error}") from error
+        encoder = PhotoEncoder(_TAPS)
+        encoder.build((None, None, None, 3))
+        encoder.load_photo_weights(weights)
         shape = tf.TensorSpec([None, None, None, 3], tf.float32)
-        self._graph = tf.function(self._features, input_signature=[shape])
+        self._graph = tf.function(
+            lambda image: encoder(2.0 * image - 1.0), input_signature=[shape], autograph=False
+        )
 
     def __call__(self, image: npt.NDArray[np.floating]) -> list[npt.NDArray[np.float32]]:
         """[batch, height, width, 3] in [0, 1] -> [batch, height / s, width / s, c], rounded up, for each scale s.
@@ -159,30 +147,6 @@ class PhotoFeatures:
                 f"Received: image.shape={image.shape}"
             )
         return [each.numpy() for each in self._graph(tf.cast(image, tf.float32))]
-
-    def _features(self, image: tf.Tensor) -> list[tf.Tensor]:
-        found = []
-        x = self._convolve(image * (255 / 127.5) - 1, "stem", 2)
-        for i, stride in enumerate(_STRIDES):
-            before = x
-            if i > 0:
-                x = self._convolve(x, f"block{i}_expand")
-            kernel = self._weights[f"block{i}_depthwise_kernel"]
-            x = tf.nn.depthwise_conv2d(x, kernel, [1, stride, stride, 1], "SAME")
-            x = tf.nn.relu6(x + self._weights[f"block{i}_depthwise_bias"])
-            x = self._convolve(x, f"block{i}_project", linear=True)
-            if stride == 1 and x.shape[-1] == before.shape[-1]:
-                x += before
-            if i in _TAPS:
-                found.append(x)
-        return found
-
-    def _convolve(
-        self, x: tf.Tensor, part: str, stride: int = 1, *, linear: bool = False
-    ) -> tf.Tensor:
-        x = tf.nn.conv2d(x, self._weights[f"{part}_kernel"], stride, "SAME")
-        x += self._weights[f"{part}_bias"]
-        return x if linear else tf.nn.relu6(x)
 
 
 def hole_moments(

@@ -8,7 +8,7 @@ import tensorflow as tf
 from cnnlg_tf.config import ModelConfig
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.models import gaussian
-from cnnlg_tf.models.damage_finder import make_finder
+from cnnlg_tf.models.damage_finder import DamageFinder
 from cnnlg_tf.models.fill import membrane_fill
 from cnnlg_tf.models.gradient_guide import GradientGuide, image_gradients, known_gradients
 from cnnlg_tf.models.guided_synthesis import synthesise
@@ -64,7 +64,7 @@ class CNNLG(keras.Model):
             Merge(config.merge, config.activation, name="merge") if config.merge.enabled else None
         )
         self.damage_finder = (
-            make_finder(config.damage_finder, config.activation, name="damage_finder")
+            DamageFinder(config.damage_finder, config.activation, name="damage_finder")
             if config.damage_finder.enabled
             else None
         )

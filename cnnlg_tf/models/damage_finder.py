@@ -1,4 +1,4 @@
-"""Find visible damage: a U-Net gives each pixel's evidence of being damaged."""
+"""Find visible damage: a network gives each pixel's evidence of being damaged."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ import tensorflow as tf
 from cnnlg_tf.config import DamageFinderConfig
 from cnnlg_tf.models.blocks import build_chain, conv
 from cnnlg_tf.models.fill import upsample
-from cnnlg_tf.models.plain_finder import PlainFinder
+from cnnlg_tf.models.photo_encoder import PhotoEncoder
 
 HAT_SIZES = (3, 9)  # pixels; what is thinner stands out in a top hat or a black hat
 HAT_GAIN = 4.0  # hats are small beside colours
-DILATIONS = (1, 2, 4, 1)  # at 1/16 scale: what belongs to the photo is seen some 150 px around
+DILATIONS = (1, 2)  # at 1/16 scale, after the encoder
 
 
 def hats(image: tf.Tensor) -> tf.Tensor:
@@ -29,8 +29,29 @@ def hats(image: tf.Tensor) -> tf.Tensor:
 
 
 def _widest(x: tf.Tensor, size: int) -> tf.Tensor:
-    """The greatest value within a square window."""
-    return tf.nn.max_pool2d(tf.nn.max_pool2d(x, [1, size], 1, "SAME"), [size, 1], 1, "SAME")
+    """The greatest value within a square window of an odd size; what lies outside counts as the border's."""
+    for axis in (1, 2):
+        x = _widest_along(x, size, axis)
+    return x
+
+
+def _widest_along(x: tf.Tensor, size: int, axis: int) -> tf.Tensor:
+    """The same along one axis: maxima of 2, 4, 8 neighbours from each other, in place of `size` of them."""
+    half, length = size // 2, tf.shape(x)[axis]
+    padding = [[0, 0]] * axis + [[half, half]] + [[0, 0]] * (3 - axis)
+    x, reach = tf.pad(x, padding, "SYMMETRIC"), 1
+
+    def shifted(start: int, until: tf.Tensor) -> tf.Tensor:
+        index = (slice(None),) * axis + (slice(start, until),)
+        return x[index]
+
+    extent = length + 2 * half
+    while reach < size:
+        by = min(reach, size - reach)
+        extent -= by
+        x = tf.maximum(shifted(0, extent), shifted(by, extent + by))
+        reach += by
+    return x
 
 
 @keras.saving.register_keras_serializable("cnnlg")
@@ -112,26 +133,28 @@ class NormalisedBlock(keras.layers.Layer):
 class DamageFinder(keras.Model):
     """Logits of each pixel being damaged, from the photo alone.
 
-    Pixels are folded to 1/2 scale, so that a hair one pixel thin is seen; 1/16 scale tells what belongs to the photo.
-    Each scale takes about as much work as the others.
+    An encoder that knows photos tells what belongs to them; beside it, convolutions at 1/2 scale see pixels and hats,
+    folded, so that a hair one pixel thin is not lost. A decoder joins both from coarse to fine.
 
     call(image [batch, height, width, 3] in [-1, 1]) -> [batch, height, width, 1]; height and width multiples of 16.
     """
 
     def __init__(self, config: DamageFinderConfig, activation: str = "silu", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        half, *deeper = config.widths
-        outer = config.widths[:-1]
+        fine, *_, middle = config.widths
 
         def block(width: int, name: str, dilation: int = 1) -> NormalisedBlock:
             return NormalisedBlock(width, dilation, activation, name=name)
 
         # === Layers ===
-        self.stem = NormalisedConv(half, name="stem")
-        self.down = [NormalisedConv(w, stride=2, name=f"down_{i}") for i, w in enumerate(deeper)]
-        self.encode = [block(w, f"encode_{i}") for i, w in enumerate(outer)]
-        self.middle = [block(deeper[-1], f"middle_{i}", d) for i, d in enumerate(DILATIONS)]
+        self.encoder = PhotoEncoder(name="encoder")
+        self.stem = NormalisedConv(fine, name="stem")
+        self.look = block(fine, "look")
+        self.enter = NormalisedConv(middle, 1, name="enter")
+        self.middle = [block(middle, f"middle_{i}", d) for i, d in enumerate(DILATIONS)]
+        outer = config.widths[:-1]
         self.up = [NormalisedConv(w, 1, name=f"up_{i}") for i, w in enumerate(outer)]
+        self.tap = [NormalisedConv(w, 1, name=f"tap_{i}") for i, w in enumerate(outer)]
         self.decode = [block(w, f"decode_{i}") for i, w in enumerate(outer)]
         self.head = conv(4, kernel_initializer="zeros", name="head")
         # === Config ===
@@ -140,16 +163,17 @@ class DamageFinder(keras.Model):
 
     def call(self, image: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         act = self.activation
-        both = tf.concat([image, hats(image)], axis=-1)
-        x = act(self.stem(tf.nn.space_to_depth(both, 2), training=training))  # [b, h/2, w/2, half]
-        kept = []
-        for encode, down in zip(self.encode, self.down, strict=True):
-            kept.append(encode(x, training=training))
-            x = act(down(kept[-1], training=training))
+        both = tf.nn.space_to_depth(tf.concat([image, hats(image)], axis=-1), 2)
+        fine = self.look(act(self.stem(both, training=training)), training=training)
+        *kept, x = self.encoder(image)  # 1/2, 1/4, 1/8; 1/16
+        kept[0] = tf.concat([kept[0], fine], axis=-1)
+        x = act(self.enter(x, training=training))
         for layer in self.middle:
             x = layer(x, training=training)
-        for encoded, up, decode in zip(kept[::-1], self.up[::-1], self.decode[::-1], strict=True):
-            x = act(encoded + upsample(up(x, training=training), 2))
+        for seen, up, tap, decode in zip(
+            kept[::-1], self.up[::-1], self.tap[::-1], self.decode[::-1], strict=True
+        ):
+            x = act(tap(seen, training=training) + upsample(up(x, training=training), 2))
             x = decode(x, training=training)
         return tf.nn.depth_to_space(self.head(x), 2)  # [b, h, w, 1]
 
@@ -162,9 +186,3 @@ class DamageFinder(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "DamageFinder":
         return cls(DamageFinderConfig(**config.pop("config")), **config)
-
-
-def make_finder(config: DamageFinderConfig, activation: str, name: str) -> keras.Model:
-    """The finder that a configuration means: three widths are those of older checkpoints."""
-    kind = PlainFinder if len(config.widths) == 3 else DamageFinder
-    return kind(config, activation, name=name)

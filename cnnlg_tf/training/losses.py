@@ -62,14 +62,16 @@ def overlap_loss(logits: tf.Tensor, mask: tf.Tensor, slack: float = 16.0) -> tf.
     """1 - F1 of each image's map of damaged pixels, in expectation: the Tversky loss at equal shares.
 
     Damage is a few percent of all pixels, and cross entropy alone is content to miss the thin and faint: here a hair
-    counts as much as a torn corner. `slack` pixels are forgiven; on a whole image all further ones cost. The mask is as
-    in `missing_cross_entropy`.
+    counts as much as a torn corner. 0 for an image without damage: there any pixel that is found would cost as much as
+    all of them, and a finder learns fastest not to find. `slack` pixels are forgiven. The mask is as in
+    `missing_cross_entropy`.
     """
     counts = tf.cast(mask < 1.5, logits.dtype)
     found = tf.sigmoid(logits) * counts
     damaged = tf.minimum(mask, 1.0) * counts
     both, sums = (tf.reduce_sum(x, axis=(1, 2, 3)) for x in (found * damaged, found + damaged))
-    return 1.0 - (2.0 * both + slack) / (sums + slack)
+    lost = 1.0 - (2.0 * both + slack) / (sums + slack)
+    return tf.where(tf.reduce_max(damaged, axis=(1, 2, 3)) > 0, lost, 0.0)
 
 
 def gram_matrix(features: tf.Tensor) -> tf.Tensor:

@@ -53,7 +53,7 @@ def _configuration() -> dict[str, Any]:
         "posterior_width": 8,
         "scan_steps": 2,
         "latent_guide": {"stem_width": 8, "growth": 4, "dilations": [1, 2]},
-        "damage_finder": {"widths": [4, 4, 4]},
+        "damage_finder": {"widths": [4, 4, 4, 4]},
     }
     for part in ("gradient_guide", "merge"):
         model[part] = {"enabled": False}

@@ -16,7 +16,7 @@ from cnnlg_tf.models.gradient_guide import GradientGuide
 from cnnlg_tf.models.latent_guide import LatentGuide
 from cnnlg_tf.models.mask_refiner import MaskRefiner
 from cnnlg_tf.models.merge import Merge
-from cnnlg_tf.models.plain_finder import PlainFinder
+from cnnlg_tf.models.photo_encoder import InvertedResidual, PhotoEncoder
 from cnnlg_tf.models.prior import Decoder, PosteriorEncoder, Prior
 from cnnlg_tf.models.scan import DirectionalScan
 
@@ -198,7 +198,8 @@ def test_every_layers_config_round_trips(tiny_model_config: ModelConfig) -> None
         MaskRefiner(c.mask_refiner, name="d"),
         LatentGuide(c.latent_guide, 4, "elu", name="e"),
         DamageFinder(c.damage_finder, "elu", name="f"),
-        PlainFinder(DamageFinderConfig(widths=(4, 4, 4)), "elu", name="m"),
+        PhotoEncoder((0, 2), name="m"),
+        InvertedResidual(8, 3, 2, 4, expands=False, name="n"),
         NormalisedConv(8, 1, stride=2, dilation=1, name="k"),
         NormalisedBlock(8, dilation=2, activation="elu", name="l"),
         GradientGuide(c.gradient_guide, "relu", name="f"),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from cnnlg_tf.data.damage.layer import Floats, Rng, blur, soft_noise
 
 Pixels = npt.NDArray[np.uint8]
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)
+_GREY = np.array([[0.299, 0.587, 0.114]], np.float32)
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,13 @@ class Tone:
     def of(self, image: Floats) -> Floats:
         """The image in this tone, [height, width, 3] -> the same."""
         if self.colour < 1:
-            grey = (image @ _GREY)[..., None]
-            image = grey + np.float32(self.colour) * (image - grey)
+            mixed = self.colour * np.eye(3) + (1 - self.colour) * np.repeat(_GREY, 3, axis=0)
+            image = cv2.transform(image, mixed.astype(np.float32))
         unit = np.clip(image * np.float32(1 / 255), 0, 1)
         if self.gamma != 1:
-            unit = unit ** np.float32(self.gamma)
-        toned: Floats = self.black + unit * (self.white - self.black)
+            unit = cv2.pow(unit, self.gamma)
+        toned: Floats = unit * (self.white - self.black)
+        toned += self.black
         return toned
 
 
@@ -88,7 +89,8 @@ class Scan:
         if strength > 0:
             rng = np.random.default_rng([self.seed, 1])
             noise = soft_noise(size[1], size[0], grain, rng)
-            shape = np.float32(strength) * (1.1 - np.abs(image.mean(-1) / 128 - 1))
+            grey = cv2.transform(image, _GREY)
+            shape = np.float32(strength) * (1.1 - np.abs(grey / 128 - 1))
             image = image + (noise * shape)[..., None]
         return image
 

@@ -174,12 +174,19 @@ def lay(base: Floats, layers: list[Layer], tone: Tone) -> tuple[Floats, Pixels]:
         covered = layer.over(covered)
         if layer.marks:
             through = through * (1 - layer.opacity)
-    change = np.abs(tone.of(covered) - tone.of(base)).max(-1) if layers else 0 * through
+    change = _greatest(np.abs(tone.of(covered) - tone.of(base))) if layers else 0 * through
     change = blur(change, 0.6)  # a grain that happens to have the paint's colour is no hole in it
     mask = np.full(through.shape, IGNORED, np.uint8)
     mask[(through > 1 - FAINT) | (change < UNSEEN)] = 0
     mask[(through < 1 - DENSE) & (change > SEEN)] = 1
     return covered, mask
+
+
+def _greatest(image: Floats) -> Floats:
+    """The greatest of each pixel's channels: [h, w, 3] -> [h, w]; several times as fast as a reduction of so few."""
+    red, green, blue = np.moveaxis(image, -1, 0)
+    greatest: Floats = np.maximum(np.maximum(red, green), blue)
+    return greatest
 
 
 def _unit(scale: float, rng: Rng) -> float:
