@@ -29,7 +29,7 @@ from cnnlg_tf.data.photos import list_photos
 from cnnlg_tf.data.stamps import Stamps
 from cnnlg_tf.evaluation import metrics
 from cnnlg_tf.evaluation.pictures import draw_grid
-from cnnlg_tf.inference.damage import Damage, threshold
+from cnnlg_tf.inference.damage import Damage, marked
 from cnnlg_tf.inference.inpainter import Inpainter
 from cnnlg_tf.photos import Photo, output_format, read_photo, write_photo
 from cnnlg_tf.startup import start_tensorflow
@@ -133,7 +133,7 @@ def refined(model: Any, shown: DamagedPrint) -> dict[str, Counts]:
     for kind in ("none", "crf", "maxent"):
         config = model.config.mask_refiner.model_copy(update={"kind": kind})
         probability = MaskRefiner(MaskRefinerConfig(**config.model_dump()))(image, logits)
-        found[kind] = count(probability.numpy()[0, ..., 0] > 0.5, shown)
+        found[kind] = count(marked(probability.numpy()[0, ..., 0], 0.5), shown)
     return found
 
 
@@ -230,7 +230,7 @@ def main(
     from cnnlg_tf.inference.cnnlg_network import CnnlgNetwork
 
     inpainter, console = Inpainter(model), Console()
-    limits = {s: threshold(float(s)) for s in (SENSITIVITIES if thresholds else ())}
+    tried = [float(s) for s in SENSITIVITIES] if thresholds else []
     found: dict[str, list[Counts]] = defaultdict(list)
     scores: dict[str, list[dict[str, float]]] = defaultdict(list)
     by_refiner: dict[str, Counts] = defaultdict(Counts)
@@ -240,8 +240,8 @@ def main(
         score, damage, repaired = measure(inpainter, shown, sensitivity, grow)
         found[kind].append(count(damage.mask, shown))
         scores[kind].append(score)
-        for each, least in limits.items():
-            by_limit[each] += count(damage.probability > least, shown)
+        for each in tried:
+            by_limit[each] += count(marked(damage.probability, each), shown)
         if isinstance(inpainter.network, CnnlgNetwork) and refiners:
             for name, total in refined(inpainter.network.model, shown).items():
                 by_refiner[name] += total
@@ -265,8 +265,8 @@ def main(
     for path in (path for folder in folders for path in folder if ".mask" not in path.name):
         damage = inpainter.find_damage(read_photo(path).on_white(), sensitivity=sensitivity)
         shares.append(damage.share)
-        for each, least in limits.items():
-            by_share[each].append(float((damage.probability > least).mean()))
+        for each in tried:
+            by_share[each].append(float(marked(damage.probability, each).mean()))
     over = sum(share > 0.01 for share in shares)
     console.print(
         f"{len(shares)} clean photos: {100 * np.mean(shares):.3f} % marked on average, "

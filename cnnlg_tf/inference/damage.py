@@ -1,23 +1,22 @@
 """Find damage on photos of any size: window by window, at the photo's own resolution and at coarser ones, fused.
 
 A scratch is a pixel wide in a small photo and ten in a fine scan, so each octave of a large photo is looked at. A pixel
-is as likely damaged as the most certain of them says. Needs no TensorFlow.
+is as likely damaged as the most certain of them says; a region is taken where something of it is certain. Needs no
+TensorFlow.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from cnnlg_tf.errors import ConfigError
+from cnnlg_tf.certainty import thresholds
 from cnnlg_tf.inference.windows import tile
 from cnnlg_tf.photos import from_unit, to_unit
 
 OVERLAP = 64  # pixels; context of a window
 COARSEST = 320  # pixels; no octave's longer side is less
-STEEPNESS = 4.0  # logits between sensitivity 0.5, where 0.5 is the threshold, and 0 or 1
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def find_damage(
     Raises:
         ConfigError: sensitivity is out of range.
     """
-    limit = threshold(sensitivity)
+    thresholds(sensitivity)  # refused before the work
     height, width = image.shape[:2]
     probability = np.zeros((height, width), np.float32)
     for octave in _octaves(image):
@@ -73,14 +72,26 @@ def find_damage(
         if seen.shape != probability.shape:
             seen = cv2.resize(seen, (width, height), interpolation=cv2.INTER_LINEAR)
         np.maximum(probability, seen, out=probability)
-    return Damage(probability, probability > limit)
+    return Damage(probability, marked(probability, sensitivity))
 
 
-def threshold(sensitivity: float) -> float:
-    """The probability from which a pixel is taken as damaged; raises ConfigError outside 0 to 1."""
-    if not 0.0 <= sensitivity <= 1.0:
-        raise ConfigError(f"sensitivity must be from 0 to 1. Received: {sensitivity}")
-    return 1.0 / (1.0 + math.exp(-STEEPNESS * (1.0 - 2.0 * sensitivity)))
+def marked(probability: np.ndarray, sensitivity: float) -> np.ndarray:
+    """Which pixels are taken as damaged: those of regions that are certain somewhere (`cnnlg_tf.certainty`).
+
+    Args:
+        probability: float32 [height, width].
+        sensitivity: 0 to 1.
+
+    Returns:
+        bool [height, width].
+    """
+    lower, higher = thresholds(sensitivity)
+    count, regions = cv2.connectedComponents((probability > lower).astype(np.uint8), connectivity=8)
+    certain = np.zeros(count, bool)
+    certain[regions[probability > higher]] = True
+    certain[0] = False  # what is above no threshold
+    found: np.ndarray = certain[regions]
+    return found
 
 
 def overlay(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cnnlg_tf.certainty import thresholds
 from cnnlg_tf.config import ModelConfig
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.models import gaussian
@@ -167,7 +168,8 @@ class CNNLG(keras.Model):
             image: [b, h, w, 3] in [0, 1].
 
         Returns:
-            (mask_probability [b, h, w, 1] in [0, 1], mask [b, h, w, 1] of 0 and 1).
+            (mask_probability [b, h, w, 1] in [0, 1], mask [b, h, w, 1] of 0 and 1). The mask is that of pixels above
+            1/2 in images where something is certain (`cnnlg_tf.certainty`); `Inpainter` asks that of each region.
 
         Raises:
             ConfigError: the model was built without its damage finder.
@@ -180,7 +182,9 @@ class CNNLG(keras.Model):
         padded = pad_to_multiple(image, MULTIPLE)
         logits = tf.cast(self.damage_finder(2.0 * padded - 1.0), tf.float32)
         refined = self.mask_refiner(image, logits[:, : shape[1], : shape[2]])
-        return refined, tf.cast(refined > 0.5, tf.float32)
+        lower, higher = thresholds(0.5)
+        certain = tf.reduce_max(refined, axis=(1, 2, 3), keepdims=True) > higher
+        return refined, tf.cast((refined > lower) & certain, tf.float32)
 
     def context(
         self,

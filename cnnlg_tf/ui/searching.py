@@ -56,10 +56,10 @@ def damage_mask(session: Session, sensitivity: float) -> np.ndarray:
     path = session.folder / "damage.npy"
     if not path.exists():
         raise RequestError("damage must be looked for first: POST to this address", 409)
-    found: np.ndarray = np.load(path) > round(LEVELS * damage.threshold(sensitivity))
-    if found.shape != session.shape:
+    probability: np.ndarray = np.load(path) / np.float32(LEVELS)
+    if probability.shape != session.shape:
         raise RequestError("damage must be looked for again: the photo has another size now", 409)
-    return found
+    return damage.marked(probability, sensitivity)
 
 
 def _count_windows(image: np.ndarray, widest: int) -> int:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnlg_tf.certainty import CERTAIN, thresholds
 from cnnlg_tf.errors import ConfigError
-from cnnlg_tf.inference.damage import Damage, find_damage, overlay, threshold
+from cnnlg_tf.inference.damage import Damage, find_damage, marked, overlay
 from cnnlg_tf.inference.holes import grown
 from cnnlg_tf.inference.inpainter import Inpainter
 
@@ -51,16 +52,30 @@ def test_thick_damage_of_a_fine_scan_is_found_at_a_coarser_octave() -> None:
     assert not find_damage(image[:350], lambda x: 0 * x[..., 0], widest=512).mask.any()
 
 
-def test_sensitivity_moves_the_threshold_and_a_half_is_a_half() -> None:
-    assert threshold(0.5) == 0.5
-    limits = [threshold(s) for s in np.linspace(0, 1, 11)]
-    assert np.all(np.diff(limits) < 0) and 0 < limits[-1] < 0.05 and 0.95 < limits[0] < 1
+def test_sensitivity_moves_both_thresholds() -> None:
+    limits = np.array([thresholds(s) for s in np.linspace(0, 1, 11)])
+    assert np.all(np.diff(limits, axis=0) < 0)
+    assert limits[5, 0] == 0.5 and limits[5, 1] == pytest.approx(1 / (1 + math.exp(-CERTAIN)))
+    assert limits[-1, 0] == limits[-1, 1] < 0.05 and 0.95 < limits[0, 0] < limits[0, 1] < 1
     image = np.linspace(0, 1, 64 * 64 * 3, dtype=np.float32).reshape(64, 64, 3)
     shares = [find_damage(image, lambda x: x[..., 0], 64, s).share for s in (0.2, 0.5, 0.8)]
     assert shares == sorted(shares) and shares[1] == pytest.approx(0.5, abs=0.01)
     for wrong in (-0.1, 1.1, math.nan):
         with pytest.raises(ConfigError, match="sensitivity must be from 0 to 1. Received: "):
-            threshold(wrong)
+            find_damage(image, lambda x: x[..., 0], 64, wrong)
+
+
+def test_a_region_counts_where_something_of_it_is_certain() -> None:
+    """A crack that is faint but for one pixel is taken, diagonal steps and all; a suspicion beside it is not."""
+    probability = np.zeros((20, 30), np.float32)
+    for i in range(15):
+        probability[i, i] = 0.7
+    probability[7, 7] = 0.99
+    crack = probability > 0
+    probability[2:6, 20:28] = 0.9
+    assert np.array_equal(marked(probability, 0.5), crack)
+    assert np.array_equal(marked(probability, 0.8), probability > 0)
+    assert not marked(probability, 0.2).any() and not marked(0 * probability, 1.0).any()
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnlg_tf.config import DamageFinderConfig, ModelConfig
+from cnnlg_tf.config import ModelConfig
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.models.blocks import ResidualBlock
 from cnnlg_tf.models.cnnlg import CNNLG, pad_to_multiple

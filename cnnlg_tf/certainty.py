@@ -1,0 +1,26 @@
+"""How certain damage must be to be taken: thresholds on the finder's probability, by the sensitivity asked for.
+
+Two, as in Canny's edges: a pixel counts where its probability is above the lower one, if something of its region is
+above the higher one. A crack is certain somewhere along its length, and faint for the most part; what only looks like
+damage is nowhere certain.
+"""
+
+import math
+
+from cnnlg_tf.errors import ConfigError
+
+STEEPNESS = 4.0  # logits between sensitivity 0.5, where 0.5 is the lower threshold, and 0 or 1
+CERTAIN = 3.5  # logits between both thresholds up to sensitivity 0.5; they meet at 1
+
+
+def thresholds(sensitivity: float) -> tuple[float, float]:
+    """(lower, higher) probabilities; raises ConfigError for a sensitivity outside 0 to 1."""
+    if not 0.0 <= sensitivity <= 1.0:
+        raise ConfigError(f"sensitivity must be from 0 to 1. Received: {sensitivity}")
+    lower = STEEPNESS * (1.0 - 2.0 * sensitivity)
+    apart = CERTAIN * min(1.0, 2.0 * (1.0 - sensitivity))
+    return _sigmoid(lower), _sigmoid(lower + apart)
+
+
+def _sigmoid(logit: float) -> float:
+    return 1.0 / (1.0 + math.exp(-logit))
