@@ -63,7 +63,7 @@ class DamageFinderConfig(Section):
 
 
 class MaskRefinerConfig(Section):
-    kind: Literal["none", "crf", "maxent"] = "crf"
+    kind: Literal["none", "crf", "maxent"] = "none"
     iterations: int = Field(5, ge=1)
     radius: int = Field(3, ge=1)
     strength: float = Field(2.0, ge=0)

@@ -46,7 +46,7 @@ PRESETS = {
     "photos": Preset(
         description="photos of any kind, from 16 px to 24 megapixels",
         source="photos",
-        sha256="58b0024210d22307ec4e674dd74f8547926d98402643fe1f49b836c409760da6",
+        sha256="bf25a69cd7d5e52c1d64d34e3fd90269732ec8217334693d2e54309cb47d043d",
         licence="research and evaluation; see photos.LICENSE",
         data="BSDS500 validation, 100 photos, 256 px: cnnlg-tf evaluate --photos PHOTOS -o out/report",
         figures={

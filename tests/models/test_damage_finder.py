@@ -46,7 +46,7 @@ def test_it_learns_to_see_lines_and_windows_do_not_depend_on_their_batch() -> No
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss
 
-    for _ in range(40):
+    for _ in range(90):
         train(*map(tf.constant, draw()))
     image, mask = draw()
     found = finder(image).numpy()
