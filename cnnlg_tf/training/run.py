@@ -203,7 +203,7 @@ def make_model(config: Config, resumed: Path | None) -> Any:
         initial is not None
     ):  # a phase starts from the average of the one before: Keras ends `fit` so
         load_weights(model, find_checkpoint(initial))
-    elif any(phase.kind == "damage" for phase in config.train.phases):
+    elif model.damage_finder is not None and any(p.kind == "damage" for p in config.train.phases):
         model.damage_finder.encoder.load_photo_weights()
     return model
 
