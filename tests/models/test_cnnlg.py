@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cnnlg_tf.certainty import thresholds
 from cnnlg_tf.config import ModelConfig
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.models.blocks import ResidualBlock
@@ -163,7 +164,14 @@ def test_find_damage(stirred: CNNLG, tiny_model_config: ModelConfig) -> None:
     probability, mask = stirred.find_damage(image)
     assert probability.shape == mask.shape == (1, 33, 20, 1)
     assert set(np.unique(mask)) <= {0.0, 1.0}
-    assert np.array_equal(mask, np.asarray(probability) > 0.5)
+    assert np.max(probability) > 0.5 and not np.any(mask)  # nothing is certain
+    assert stirred.damage_finder is not None
+    bias = stirred.damage_finder.head.bias
+    bias.assign_add([6.0] * 4)
+    probability, mask = stirred.find_damage(image)
+    bias.assign_sub([6.0] * 4)
+    assert np.max(probability) > thresholds(0.5)[1]
+    assert np.array_equal(mask, np.asarray(probability) > 0.5) and np.any(mask)
     blindless = CNNLG(without(tiny_model_config, "damage_finder"))
     with pytest.raises(
         ConfigError, match="finding damage needs the damage finder. Received: a model"

@@ -78,16 +78,20 @@ def test_everything_at_once_trains(
 def test_a_damage_phase_trains_the_finder_and_nothing_else(
     make_config: Any, tmp_path: Path
 ) -> None:
-    phases = {"name": "repair", "steps": 1}, {"name": "damage", "kind": "damage", "steps": 20}
+    phases = {"name": "repair", "steps": 1}, {"name": "damage", "kind": "damage", "steps": 3}
     damage = phases[1] | {"optimizer": {"learning_rate": 1e-2, "warmup_steps": 0, "ema": 0.5}}
     train(make_config(phases[0]), tmp_path / "run", quiet=True)
     before = cnnlg_tf.load(tmp_path / "run")
     config = make_config(damage, initial_weights=str(tmp_path / "run"))
     train(config, tmp_path / "damage", quiet=True)
     after = cnnlg_tf.load(tmp_path / "damage")
-    lines = (tmp_path / "damage/metrics.jsonl").read_text().splitlines()
-    entropies = [json.loads(line)["missing"] for line in lines]
-    assert np.mean(entropies[-5:]) < 0.92 * entropies[0]
+    assert before.damage_finder is not None and after.damage_finder is not None
+    for old, new in zip(
+        before.damage_finder.trainable_variables,
+        after.damage_finder.trainable_variables,
+        strict=True,
+    ):
+        assert np.any(old != new), old.path
     for old, new in zip(before.prior.variables, after.prior.variables, strict=True):
         np.testing.assert_array_equal(old, new)
 

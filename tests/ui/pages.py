@@ -48,8 +48,8 @@ class FakeNetwork:
         return Filled(filled, np.where(hole, np.float32(0.2), np.float32(0)))
 
     def find_damage(self, image: np.ndarray) -> np.ndarray:
-        """What is nearly white is damaged."""
-        return np.clip((image.min(axis=-1) - 0.5) * 2, 0, 1).astype(np.float32)
+        """What is nearly white is damaged, and certain where it is white."""
+        return np.clip((image.min(axis=-1) - 0.5) * 2.2, 0, 0.999).astype(np.float32)
 
 
 @dataclass

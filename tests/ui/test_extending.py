@@ -112,7 +112,7 @@ def test_alpha_exif_and_mode_are_of_the_larger_photo(page: ServedPage) -> None:
     layers = np.dstack([make_photo(64, 64), np.full((64, 64), 255, np.uint8)])
     layers[:, 40:, 3] = 0
     exif = Image.Exif()
-    exif.get_ifd(0x8769)[0xA002] = 64  # PixelXDimension
+    exif[0x8769] = {0xA002: 64}  # PixelXDimension
     key = page.open(layers, exif=exif)["key"]
     extend(page, key, "right=16")
     image = Image.open(io.BytesIO(page.client.get(f"/api/photos/{key}/file").content))

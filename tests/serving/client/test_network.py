@@ -11,6 +11,7 @@ from PIL import Image
 from cnnlg_tf.cli import main
 from cnnlg_tf.errors import ConfigError, ImageError, MaskError
 from cnnlg_tf.export.signatures import SIGNATURES, Functions
+from cnnlg_tf.inference.damage import marked
 from cnnlg_tf.inference.inpainter import Inpainter
 from cnnlg_tf.serving import Client
 from cnnlg_tf.serving.client.metadata import Metadata, Signature
@@ -162,8 +163,9 @@ def test_samples_and_damage_are_the_server_s(
     (sample,) = inpainter.repair(photo, mask, samples=1, seed=3).samples
     filled = sample[mask > 0] / 255 * 16
     assert np.allclose(filled, np.rint(filled[0, 0]), atol=0.1)  # the server fills by the seed
-    found = inpainter.find_damage(photo)
-    assert np.array_equal(found.mask, (photo / 255).mean(-1) > 0.5)
+    found = inpainter.find_damage(photo, sensitivity=0.9)
+    np.testing.assert_allclose(found.probability, (photo / 255).mean(-1), atol=1e-6)
+    assert np.array_equal(found.mask, marked(found.probability, 0.9)) and found.mask.any()
 
 
 def test_what_the_server_does_not_serve_is_told(
