@@ -1,7 +1,7 @@
 """Fixtures that several test folders share. Sizes are tiny: a test costs well under a second."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,17 @@ from cnnlg_tf.config import (
     MergeConfig,
     ModelConfig,
 )
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--headless=new",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 def make_photo(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
@@ -141,3 +152,15 @@ def stirred(tiny_model_config: Any) -> Any:
         if not np.any(variable):
             variable.assign(rng.normal(0, 0.1, variable.shape))
     return model
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One browser (playwright.sync_api.Browser) for all tests: Playwright starts once in a thread."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra `dev`)")
+    if not Path(CHROMIUM).exists():
+        pytest.fail(f"a Chromium must be at {CHROMIUM} (or where CHROMIUM says): make test-browser")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()

@@ -1,7 +1,6 @@
 """The example page in Chromium: what onnxruntime-web repairs is what onnxruntime repairs."""
 
 import base64
-import os
 import shutil
 import subprocess
 import threading
@@ -18,12 +17,10 @@ from PIL import Image
 from tests.conftest import make_mask, make_photo
 from tests.edge.conftest import ROOT, same_repair
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra `dev`)")
 ort = pytest.importorskip("onnxruntime", reason="needs onnxruntime (extra `onnx`)")
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 WEB = "onnxruntime-web@1"
 RUN = """async ([image, mask, height, width]) => {
     const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -54,7 +51,9 @@ class _Files(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def page(pixels_onnx: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def page(
+    chromium: Any, pixels_onnx: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
     if shutil.which("npm") is None:
         pytest.skip("needs npm, for the package onnxruntime-web")
     folder = tmp_path_factory.mktemp("browser")
@@ -65,18 +64,14 @@ def page(pixels_onnx: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     (folder / "site/ort").symlink_to(folder / "node_modules/onnxruntime-web/dist")
     shutil.copy(pixels_onnx / "pixels.onnx", folder / "site")
     handler = partial(_Files, directory=folder / "site")
-    with (
-        ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
-        playwright.sync_playwright() as started,
-    ):
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
+        page = chromium.new_page()
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(f"http://127.0.0.1:{server.server_address[1]}/index.html")
         yield page
-        browser.close()
+        page.close()
         server.shutdown()
         assert faults == []
 

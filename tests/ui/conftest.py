@@ -1,6 +1,5 @@
 """A page served on a free port of this machine, and a browser to open it."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,24 +10,13 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
 from cnnlg_tf.inference.network import Network
 from cnnlg_tf.ui.app import create_app
 from cnnlg_tf.ui.command import listen
 from tests.ui.pages import FakeNetwork, ServedPage
 from tests.ui.tabs import Tab
-
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--headless=new",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 @contextmanager
@@ -87,17 +75,6 @@ def page(shared_page: ServedPage) -> Iterator[ServedPage]:
     yield shared_page
     for key in shared_page.opened:
         shared_page.client.delete(f"/api/photos/{key}")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests."""
-    if not Path(CHROMIUM).exists():
-        pytest.fail(f"a Chromium must be at {CHROMIUM} (or where CHROMIUM says): make test-browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -341,7 +341,7 @@ def test_damage_becomes_a_mask_that_follows_the_slider(
 ) -> None:
     torn = np.minimum(make_photo(HEIGHT, WIDTH), 120)
     torn[50:60, 50:150] = 250
-    torn[120:130, 50:150] = 195
+    torn[60:70, 50:150] = 195
     Image.fromarray(torn).save(tmp_path / "torn.png")
     tab = open_tab(page, tmp_path / "torn.png")
     tab.set_size(20)

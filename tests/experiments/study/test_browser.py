@@ -1,7 +1,6 @@
 """The study's page in a real browser: keyboard, phone, zoom, going on later, the file, the post."""
 
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,16 +15,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 PAUSE = 300  # ms; a little over the page's own, in which no answer counts
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[playwright.Browser]:
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -37,13 +27,13 @@ def study(tmp_path: Path, photo_folder: Callable[..., Path]) -> tuple[Path, Key]
 
 
 @pytest.fixture
-def open_page(browser: playwright.Browser) -> Iterator[Callable[..., playwright.Page]]:
+def open_page(chromium: playwright.Browser) -> Iterator[Callable[..., playwright.Page]]:
     """open_page(address, **context options) -> a page whose script errors fail the test."""
     contexts = []
     errors: list[str] = []
 
     def open_(address: str, **options: object) -> playwright.Page:
-        contexts.append(browser.new_context(**options))
+        contexts.append(chromium.new_context(**options))
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address)
