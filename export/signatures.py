@@ -106,13 +106,13 @@ class Functions:
     """A model's signatures as tf.functions, each made when first asked for.
 
     Args:
-        lists_positions: False for runtimes without sizes that depend on data (TensorRT): the synthesis then judges
-            every position of the photo, and not only those in the hole.
+        compact: False for runtimes without sizes that depend on data (TensorRT): the synthesis then judges every
+            position of the photo, and not only those in the hole; what it lays is the same.
     """
 
-    def __init__(self, model: "CNNLG", *, lists_positions: bool = True) -> None:
+    def __init__(self, model: "CNNLG", *, compact: bool = True) -> None:
         self.model = model
-        self._lists_positions = lists_positions
+        self.compact = compact
         self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -127,24 +127,21 @@ class Functions:
 
         def function(*arguments: Any) -> dict[str, Any]:
             named = dict(zip(signature.inputs, arguments, strict=True))
-            before, self.model.lists_positions = self.model.lists_positions, self._lists_positions
-            try:
-                return signature.compute(self, **named)
-            finally:
-                self.model.lists_positions = before
+            return signature.compute(self, **named)
 
         return tf.function(function, input_signature=specs(name), autograph=False)
 
 
 def _repair(functions: Functions, image: Any, mask: Any) -> dict[str, Any]:
-    repaired, uncertainty = functions.model.repair(image, mask)
+    repaired, uncertainty = functions.model.repair(image, mask, compact=functions.compact)
     return {"repaired": repaired, "uncertainty": uncertainty}
 
 
 def _refine(
     functions: Functions, image: Any, mask: Any, guide: Any, detail: Any, reference: Any
 ) -> dict[str, Any]:
-    return {"repaired": functions.model.refine(image, mask, guide, detail, reference)}
+    model, compact = functions.model, functions.compact
+    return {"repaired": model.refine(image, mask, guide, detail, reference, compact=compact)}
 
 
 def _inpaint_bytes(functions: Functions, image_bytes: Any, mask_bytes: Any) -> dict[str, Any]:
@@ -156,7 +153,8 @@ def _inpaint_bytes(functions: Functions, image_bytes: Any, mask_bytes: Any) -> d
 def _sample(
     functions: Functions, image: Any, mask: Any, seed: Any, temperature: Any
 ) -> dict[str, Any]:
-    return {"repaired": functions.model.sample(image, mask, seed, temperature)}
+    model, compact = functions.model, functions.compact
+    return {"repaired": model.sample(image, mask, seed, temperature, compact=compact)}
 
 
 def _find_damage(functions: Functions, image: Any) -> dict[str, Any]:

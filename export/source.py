@@ -50,22 +50,19 @@ class Source:
 
         return self._once("onnx", name, lambda: to_onnx(self.frozen(name), name))
 
-    @cached_property
-    def judging_all(self) -> Functions:
-        """The same for TensorRT, whose sizes depend on no data: the synthesis judges every position."""
-        return Functions(self.model, lists_positions=False)
-
     def tensorrt_onnx(self, name: str = DEFAULT) -> Any:
-        """The ONNX model of `judging_all`."""
+        """The same for TensorRT, whose sizes depend on no data."""
         from cnnlg_tf.export.onnx_model import to_onnx
 
-        return self._once("tensorrt", name, lambda: to_onnx(freeze(self.judging_all, name), name))
+        def convert() -> Any:
+            return to_onnx(freeze(Functions(self.model, compact=False), name), name)
 
-    def cases(self, name: str = DEFAULT, *, judging_all: bool = False) -> list[cases.Case]:
+        return self._once("tensorrt", name, convert)
+
+    def cases(self, name: str = DEFAULT) -> list[cases.Case]:
         """Drawn photos of two sizes and two batch sizes, and what the model makes of them."""
-        functions = self.judging_all if judging_all else self.functions
         made: list[cases.Case] = self._once(
-            f"cases {judging_all}", name, lambda: cases.drawn_cases(functions, name)
+            "cases", name, lambda: cases.drawn_cases(self.functions, name)
         )
         return made
 

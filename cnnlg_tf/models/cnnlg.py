@@ -72,8 +72,6 @@ class CNNLG(keras.Model):
         self.mask_refiner = MaskRefiner(config.mask_refiner, name="mask_refiner")
         # === Config ===
         self.config = config
-        # the synthesis lists the positions that it judges; False: judges all, for runtimes without NonZero
-        self.lists_positions = True
         self._create_weights()
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool | None = None) -> tf.Tensor:
@@ -88,6 +86,7 @@ class CNNLG(keras.Model):
         reference: tf.Tensor | None = None,
         sketch: tf.Tensor | None = None,
         sketch_mask: tf.Tensor | None = None,
+        compact: bool = True,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Fill the hole with the expected image.
 
@@ -100,12 +99,13 @@ class CNNLG(keras.Model):
             sketch: [b, h, w, 3] in [0, 1], colours of strokes in the hole that the repair follows. Where they are grey
                 they say that an edge is there, else what colour too.
             sketch_mask: [b, h, w, 1], 1 = a stroke; thresholded at 0.5. With `sketch`.
+            compact: False for runtimes without sizes that depend on data; see `synthesise`.
 
         Returns:
             (repaired [b, h, w, 3] in [0, 1], uncertainty [b, h, w, 1]: the standard deviation of the pixel's
             distribution in units of [0, 1], 0 at known pixels).
         """
-        return self._repair(image, mask, None, 0.0, detail, reference, sketch, sketch_mask)
+        return self._repair(image, mask, None, 0.0, detail, reference, sketch, sketch_mask, compact)
 
     def sample(
         self,
@@ -117,15 +117,16 @@ class CNNLG(keras.Model):
         reference: tf.Tensor | None = None,
         sketch: tf.Tensor | None = None,
         sketch_mask: tf.Tensor | None = None,
+        compact: bool = True,
     ) -> tf.Tensor:
         """A repair of a drawn latent map, copied from a drawn half of the photo: int32 [2] `seed` tells which.
 
         `temperature` scales the standard deviation of the latent, and how much of the photo is left out; 0 gives
         `repair`.
         """
-        return self._repair(image, mask, seed, temperature, detail, reference, sketch, sketch_mask)[
-            0
-        ]
+        return self._repair(
+            image, mask, seed, temperature, detail, reference, sketch, sketch_mask, compact
+        )[0]
 
     def refine(
         self,
@@ -136,11 +137,12 @@ class CNNLG(keras.Model):
         reference: tf.Tensor | None = None,
         sketch: tf.Tensor | None = None,
         sketch_mask: tf.Tensor | None = None,
+        compact: bool = True,
     ) -> tf.Tensor:
         """Add to a repair made at a lower resolution, enlarged, what that resolution lacks: [b, h, w, 3] in [0, 1].
 
         Args:
-            image, mask, detail, reference, sketch, sketch_mask: as for `repair`.
+            image, mask, detail, reference, sketch, sketch_mask, compact: as for `repair`.
             guide: [b, h, w, 3] in [0, 1], the enlarged repair.
         """
         padded, hole = self._prepare(image, mask)
@@ -148,7 +150,8 @@ class CNNLG(keras.Model):
         drawn = _padded_sketch(sketch, sketch_mask, hole)
         if drawn is not None:
             given = redrawn(given, hole, drawn)
-        laid = self.lay(padded, hole, given, detail, _padded_reference(reference), sketch=drawn)
+        other = _padded_reference(reference)
+        laid = self.lay(padded, hole, given, detail, other, sketch=drawn, compact=compact)
         return self._composite(image, mask, _in_range(laid, padded, hole, drawn))
 
     def decode(self, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -227,6 +230,7 @@ class CNNLG(keras.Model):
         seed: tf.Tensor | None = None,
         temperature: tf.Tensor | float = 0.0,
         sketch: Sketch | None = None,
+        compact: bool = True,
     ) -> tf.Tensor:
         """The guide with real pixels laid where it says: [b, h, w, 3] in [-1, 1], sizes multiples of 16.
 
@@ -261,7 +265,7 @@ class CNNLG(keras.Model):
                 seed=seed,
                 temperature=temperature,
                 kept=None if sketch is None else edges(sketch),
-                compact=self.lists_positions,
+                compact=compact,
             )
 
     def _repair(
@@ -274,6 +278,7 @@ class CNNLG(keras.Model):
         reference: tf.Tensor | None,
         sketch: tf.Tensor | None,
         sketch_mask: tf.Tensor | None,
+        compact: bool,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         padded, hole = self._prepare(image, mask)
         drawn = _padded_sketch(sketch, sketch_mask, hole)
@@ -283,7 +288,7 @@ class CNNLG(keras.Model):
         if drawn is not None:
             mean = without_halos(mean, context.filled, drawn)
         other = _padded_reference(reference)
-        laid = self.lay(padded, hole, mean, detail, other, seed, temperature, drawn)
+        laid = self.lay(padded, hole, mean, detail, other, seed, temperature, drawn, compact)
         shape = tf.shape(image)
         spread = tf.clip_by_value(0.5 * std, 0.0, 1.0) * hole
         painted = _in_range(laid, padded, hole, drawn)

@@ -45,7 +45,7 @@ def synthesise(
         rounds: of candidates in each search.
         seed: int32 [2], with `temperature`: a share of the sources, half of it, is left out by chance.
         kept: [b, h, w, 1] of 0 and 1, 1 where the guide stays: along the edges of a sketch.
-        compact: False judges every position, needed or not: for runtimes without NonZero.
+        compact: False judges every position, needed or not, with the same result: for runtimes without NonZero.
     """
     thick = _thick(mask) if kept is None else _thick(mask) * (1.0 - kept)
     start = _to_integers(tf.where(mask > 0.5, guide, image))

@@ -141,9 +141,9 @@ class Scale:
         here = coarser.sources.finer(source, step, *within, self.sources)
         found_there = tf.gather(coarser.field.cost, above) < 0.5 * UNUSABLE
         whole = found_there & (tf.gather(self.sources.energy, here) < UNUSABLE)
-        usable, energy = self._list_usable(seed, temperature)
-        few = self._few(usable)
-        found, cost = self._match_guide(tf.gather(usable, few), tf.gather(energy, few))
+        listed, energy = self._list_usable(seed, temperature)
+        few = self._few(listed, energy)
+        found, cost = self._match_guide(tf.gather(listed, few), tf.gather(energy, few))
         farther = self._off_colour(here) > 4.0 * self._off_colour(found) + FAINT
         stays = whole & ~(farther & (cost < UNUSABLE))
         self._take(tf.where(stays, here, found), tf.where(stays, 0.0, cost))
@@ -152,29 +152,37 @@ class Scale:
     def _list_usable(
         self, seed: tf.Tensor | None, temperature: tf.Tensor | float
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The sources that may be laid, and the first pixel, which never is: where nothing is known, that is found."""
+        """The sources that may be laid, in order, and their energy; those that may not follow them.
+
+        Of these the first pixel is enough, which never may: where nothing is known, that is found.
+        """
         energy = self.sources.energy
         if seed is not None:
             energy += UNUSABLE * tf.cast(self._left_out(seed, temperature), tf.float32)
-        if not self.compact:
-            return tf.range(tf.size(energy)), energy
-        usable = tf.cast(tf.where(energy < UNUSABLE)[:, 0], tf.int32)
-        usable = tf.pad(usable, [[0, 1]])
-        return usable, tf.gather(energy, usable)
+        usable = energy < UNUSABLE
+        if self.compact:
+            listed = tf.cast(tf.where(usable)[:, 0], tf.int32)
+        else:
+            number, upto = tf.range(tf.size(energy)), tf.cumsum(tf.cast(usable, tf.int32))
+            place = tf.where(usable, upto - 1, upto[-1] + number - upto)
+            listed = tf.scatter_nd(place[:, None], number, tf.shape(number))
+        listed = tf.pad(listed, [[0, 1]])
+        return listed, tf.gather(energy, listed)
 
-    def _few(self, usable: tf.Tensor) -> tf.Tensor:
+    def _few(self, listed: tf.Tensor, energy: tf.Tensor) -> tf.Tensor:
         """Places in the list of usable sources, FEW evenly spread in each photo, and as many in the references."""
         photo = self.sources.photo
         ends = tf.range(1, self.batch + 1) * (photo.rows * photo.columns)
         if self.sources.reference is not None:
             ends = tf.concat([ends, [tf.size(self.sources.energy)]], axis=0)
-        # the list is in order: what lies before a photo's end is counted
-        before = tf.reduce_sum(tf.cast(usable[:-1][None] < ends[:, None], tf.int32), axis=1)
+        # usable ones are in order: those before a photo's end are counted
+        counted = (listed[None] < ends[:, None]) & (energy < UNUSABLE)[None]
+        before = tf.reduce_sum(tf.cast(counted, tf.int32), axis=1)
         first = tf.pad(before[:-1], [[1, 0]])
         count = tf.maximum(before - first, 1)[:, None]
         few = tf.range(FEW) * tf.maximum(quotient(count, FEW), 1)
         few = first[:, None] + few - count * quotient(few, count)
-        return tf.minimum(tf.reshape(few, [-1]), tf.size(usable) - 1)
+        return tf.minimum(tf.reshape(few, [-1]), tf.size(listed) - 1)
 
     def _off_colour(self, source: tf.Tensor) -> tf.Tensor:
         """Squared difference of the mean colours of patches and of the guide there: [n] sources -> [n].

@@ -114,10 +114,19 @@ def test_each_photo_of_a_batch_is_repaired_as_if_alone() -> None:
 
 
 def test_judging_every_position_gives_the_same() -> None:
-    image, mask = stripes(160, 7.0, 0.5), box(160, 60, 100)
-    listed, all_judged = (run(image, mask, blurred(image), compact=c) for c in (True, False))
-    for one, other in zip(listed, all_judged, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-4)
+    rng = np.random.default_rng(0)
+    grain = rng.uniform(-0.2, 0.2, (2, 160, 160, 3)).astype(np.float32)
+    image = np.concatenate([stripes(160, 7.0, 0.5), stripes(160, 11.0, 1.0)]) + grain
+    image = np.clip(image, 0.0, 1.0)
+    mask = np.concatenate([box(160, 20, 100), box(160, 60, 100)])
+    mask[0, 130:134] = 1.0  # sources are rare and scattered
+    guide = 0.7 * blurred(image[:, ::-1]) + 0.1  # coarse scales find nothing good: the few decide
+    texture = grain[:1] + 0.4
+    options = {"reference": texture, "seed": SEEDS[0], "temperature": np.float32(1.0)}
+    for more in ({}, options):
+        listed, all_judged = (run(image, mask, guide, compact=c, **more) for c in (True, False))
+        for one, other in zip(listed, all_judged, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_a_reference_of_another_size_is_copied_from() -> None:
