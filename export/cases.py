@@ -66,15 +66,18 @@ def make_cases(model: "CNNLG", photos: list[np.ndarray], names: list[str]) -> li
         for start in range(0, len(photos) - batch + 1, batch):
             image = np.stack([resize(p, height, width) for p in photos[start : start + batch]])
             mask = np.stack([hole_for(height, width, start + i) for i in range(batch)])
-            made += [_case(functions, name, image, mask) for name in names]
+            made += [_case(functions, name, arguments(name, image, mask)) for name in names]
     return made
 
 
 def drawn_cases(functions: Functions, name: str) -> list[Case]:
-    """Drawn pictures of DRAWN_SHAPES for a signature."""
+    """Drawn pictures of DRAWN_SHAPES for a signature, and the first again without what may be empty."""
     shapes = (*DRAWN_SHAPES, THICK_SHAPE) if name == PIXELS else DRAWN_SHAPES
     drawn = [drawn_case(*shape, seed=seed) for seed, shape in enumerate(shapes)]
-    return [_case(functions, name, image, mask) for image, mask in drawn]
+    made = [_case(functions, name, arguments(name, image, mask)) for image, mask in drawn]
+    if any(tensor.or_empty for tensor in SIGNATURES[name].inputs.values()):
+        made.append(_case(functions, name, emptied(name, made[0].inputs)))
+    return made
 
 
 def arguments(name: str, image: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
@@ -90,6 +93,8 @@ def arguments(name: str, image: np.ndarray, mask: np.ndarray) -> dict[str, np.nd
         "guide": lambda: np.stack([_coarse(photo) for photo in image]),
         "detail": lambda: np.array(1.0, np.float32),
         "reference": lambda: np.ascontiguousarray(image[:1, :, ::-1]),
+        "sketch": lambda: np.ascontiguousarray(image[:, ::-1] * _strokes(mask)),
+        "sketch_mask": lambda: _strokes(mask),
         "seed": lambda: np.array([3, 5], np.int32),
         "temperature": lambda: np.array(1.0, np.float32),
         "image_bytes": lambda: _encoded(image),
@@ -98,8 +103,23 @@ def arguments(name: str, image: np.ndarray, mask: np.ndarray) -> dict[str, np.nd
     return {argument: examples[argument]() for argument in SIGNATURES[name].inputs}
 
 
-def _case(functions: Functions, name: str, image: np.ndarray, mask: np.ndarray) -> Case:
-    inputs = arguments(name, image, mask)
+def emptied(name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same arguments with nothing in those that may be empty."""
+    may = {argument for argument, tensor in SIGNATURES[name].inputs.items() if tensor.or_empty}
+    return {
+        argument: np.zeros((0, 0, 0, value.shape[-1]), np.float32) if argument in may else value
+        for argument, value in inputs.items()
+    }
+
+
+def _strokes(mask: np.ndarray) -> np.ndarray:
+    """Some lines in the holes: 1 = a stroke."""
+    lines = np.zeros_like(mask)
+    lines[:, ::12], lines[:, :, 5::24] = 1.0, 1.0
+    return np.asarray(lines * mask)
+
+
+def _case(functions: Functions, name: str, inputs: dict[str, np.ndarray]) -> Case:
     results = functions[name](*inputs.values())
     return Case(name, inputs, {key: value.numpy() for key, value in results.items()})
 

@@ -29,7 +29,7 @@ def checked_arguments(signature: str, arguments: dict[str, Any]) -> dict[str, An
     loose = {name: _forget_shape(value) for name, value in arguments.items()}
     ranks = [_check_rank(name, loose[name], tensor) for name, tensor in declared.items()]
     with tf.control_dependencies(ranks):
-        shapes = {name: tf.shape(value) for name, value in loose.items()}
+        shapes = {name: _shape(value, declared[name]) for name, value in loose.items()}
     expected = _expected_shapes(shapes, declared)
     sizes = [check for name in declared for check in _check_sizes(name, shapes, expected, declared)]
     with tf.control_dependencies(sizes):
@@ -56,10 +56,26 @@ def _check_rank(name: str, value: Any, tensor: Tensor) -> Any:
     import tensorflow as tf
 
     return tf.debugging.Assert(
-        tf.equal(tf.rank(value), len(tensor.shape)),
+        tf.equal(tf.rank(value), len(tensor.shape)) | (tensor.or_empty and tf.size(value) == 0),
         [f"{name} must be {tensor}. Received the shape", tf.shape(value)],
         summarize=8,
     )
+
+
+def _shape(value: Any, tensor: Tensor) -> Any:
+    """The shape of an argument; 0 x 0 x 0 x 3 of one without elements: JSON does not tell how many axes that has."""
+    import tensorflow as tf
+
+    shape = tf.shape(value)
+    if not tensor.or_empty:
+        return shape
+    rank = len(tensor.shape)
+    axes = tf.concat([shape, tf.zeros([rank], tf.int32)], axis=0)[:rank]
+    return tf.where(tf.size(value) == 0, _nothing(tensor), axes)
+
+
+def _nothing(tensor: Tensor) -> list[int]:
+    return [size if isinstance(size, int) else 0 for size in tensor.shape]
 
 
 def _expected_shapes(shapes: dict[str, Any], declared: dict[str, Tensor]) -> dict[str, Any]:
@@ -71,35 +87,42 @@ def _expected_shapes(shapes: dict[str, Any], declared: dict[str, Tensor]) -> dic
         for axis, size in enumerate(tensor.shape):
             if isinstance(size, str):
                 sizes.setdefault(size, shapes[name][axis])
-    return {
+    expected = {
         name: tf.stack([sizes[n] if isinstance(n, str) else n for n in tensor.shape])
         if tensor.shape
         else tf.zeros([0], tf.int32)
         for name, tensor in declared.items()
     }
+    for name, tensor in declared.items():
+        if tensor.or_empty:
+            empty = tf.reduce_prod(shapes[name]) == 0
+            expected[name] = tf.where(empty, _nothing(tensor), expected[name])
+    return expected
 
 
 def _check_sizes(
     name: str, shapes: dict[str, Any], expected: dict[str, Any], declared: dict[str, Tensor]
 ) -> list[Any]:
-    """Fixed sizes are as declared, named ones above zero and the same in all arguments."""
+    """Fixed sizes are as declared, named ones above zero and the same in all arguments, but of what may be empty."""
     import tensorflow as tf
 
-    text = f"{name} must be {declared[name]}"
+    tensor, shape = declared[name], shapes[name]
+    text = f"{name} must be {tensor}"
     first = next(iter(declared))
-    if name != first and "batch" in declared[name].shape:
+    if name != first and "batch" in tensor.shape:
         text += f", like {first},"
+    if tensor.or_empty:
+        enough = tf.reduce_all(shape[1:3] >= tensor.least) | (tf.reduce_prod(shape) == 0)
+        least = f"{name} must have sides of at least {tensor.least} pixels"
+    else:
+        enough, least = tf.reduce_all(shape > 0), f"{name} must have no side of 0"
     return [
         tf.debugging.Assert(
-            tf.reduce_all(tf.equal(shapes[name], expected[name])),
-            [text, expected[name], "Received the shape", shapes[name]],
+            tf.reduce_all(tf.equal(shape, expected[name])),
+            [text, expected[name], "Received the shape", shape],
             summarize=8,
         ),
-        tf.debugging.Assert(
-            tf.reduce_all(shapes[name] > 0),
-            [f"{name} must have no side of 0. Received the shape", shapes[name]],
-            summarize=8,
-        ),
+        tf.debugging.Assert(enough, [f"{least}. Received the shape", shape], summarize=8),
     ]
 
 
@@ -115,6 +138,11 @@ def _check_values(values: dict[str, Any], declared: dict[str, Tensor]) -> list[A
         if tensor.values.known_by is not None:
             value = tf.where(values[tensor.values.known_by] > MISSING, 0.0, value)
         checks.append(_check_range(f"{name} must {tensor.values}", value, *tensor.values.limits))
+    if "sketch" in values:
+        shapes = [tf.shape(values[name]) for name in ("sketch", "sketch_mask")]
+        text = "sketch and sketch_mask must both be empty, or neither. Received the shapes"
+        alike = tf.reduce_all(tf.equal(shapes[0][:3], shapes[1][:3]))
+        checks.append(tf.debugging.Assert(alike, [text, *shapes], summarize=8))
     return checks
 
 

@@ -25,6 +25,21 @@ def one_a_file(folder: Path, suffix: str, load: Callable[[Path, str], Function])
     return loaded | {name: _later(partial(load, files[name], name)) for name in others}
 
 
+def written_out(name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """A signature's arguments, for runtimes that take no empty ones: no strokes, photos that hold nothing."""
+    image = np.shape(inputs["image"])
+    written = dict(inputs)
+    for argument, tensor in SIGNATURES[name].inputs.items():
+        if tensor.or_empty and not np.size(inputs[argument]):
+            channels = tensor.shape[-1]
+            if tensor.shape[0] == "batch":
+                written[argument] = np.zeros((*image[:3], channels), tensor.dtype)
+            else:
+                shape = (1, tensor.least, tensor.least, channels)
+                written[argument] = np.full(shape, -1.0, tensor.dtype)
+    return written
+
+
 def _later(load: Callable[[], Function]) -> Function:
     load = cache(load)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from cnnlg_tf.errors import ArtefactError
 from cnnlg_tf.export import formats, manifest
-from cnnlg_tf.export.signatures import DEFAULT
+from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES
 from cnnlg_tf.inference.network import SMALLEST_SIDE, WIDEST_SIDE
 from cnnlg_tf.inference.signature_network import SignatureNetwork
 from cnnlg_tf.startup import standard_error_held, start_tensorflow
@@ -24,7 +24,7 @@ class ExportNetwork(SignatureNetwork):
         threads: 0 takes all cores.
 
     Raises:
-        ArtefactError: a file is missing, altered, or cannot be loaded.
+        ArtefactError: a file is missing, altered, of another version, or cannot be loaded.
         MissingExtraError: the format's runtime is not installed.
         ExportError: an engine's driver or GPU is missing.
     """
@@ -34,6 +34,13 @@ class ExportNetwork(SignatureNetwork):
         self.manifest = manifest.verify(folder)
         if self.manifest["format"] == "saved_model":
             start_tensorflow()
+        for name, described in self.manifest.get("signatures", {}).items():
+            made = SIGNATURES.get(name)
+            if made is not None and made.inputs.keys() != described["inputs"].keys():
+                raise ArtefactError(
+                    f"{name} of an export must take {', '.join(made.inputs)}. Received: {folder}, "
+                    f"of another version, whose takes {', '.join(described['inputs'])}; export it again"
+                )
         loaded = formats.find(self.manifest["format"]).load(folder, threads=threads, verify=False)
         if DEFAULT not in loaded:
             raise ArtefactError(

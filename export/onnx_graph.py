@@ -15,11 +15,11 @@ def tidy(graph: Any) -> None:
 
 
 def widen_integers(graph: Any) -> None:
-    """Make all whole numbers int64, as ONNX's own shapes are.
+    """Make all whole numbers int64, as ONNX's own shapes are; arguments are cast.
 
     TensorFlow computes sizes in int32. OpenVINO takes the casts to it for bounds of the sizes, and refuses the graph.
     """
-    from onnx import AttributeProto, TensorProto, numpy_helper
+    from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
     def widen(tensor: Any) -> None:
         if tensor.data_type == TensorProto.INT32:
@@ -28,12 +28,19 @@ def widen_integers(graph: Any) -> None:
 
     for tensor in graph.initializer:
         widen(tensor)
+    narrow = [t.name for t in graph.input if t.type.tensor_type.elem_type == TensorProto.INT32]
     for node in graph.node:
+        node.input[:] = [f"{name}_wide" if name in narrow else name for name in node.input]
         for attribute in node.attribute:
             if attribute.type == AttributeProto.TENSOR:
                 widen(attribute.t)
             elif node.op_type == "Cast" and attribute.i == TensorProto.INT32:
                 attribute.i = TensorProto.INT64
+    for name in narrow:
+        cast = helper.make_node(
+            "Cast", [name], [f"{name}_wide"], f"{name}_wide", to=TensorProto.INT64
+        )
+        graph.node.insert(0, cast)
     del graph.value_info[:]  # what it says of types is out of date
 
 

@@ -53,14 +53,23 @@ class Range:
 
 @dataclass(frozen=True)
 class Tensor:
-    """One argument or result: its element type, its shape with free sizes by name, and its values."""
+    """One argument or result: its element type, its shape with free sizes by name, and its values.
+
+    or_empty: an argument that may have no elements, which says nothing; least: pixels of an image's sides.
+    """
 
     dtype: str
     shape: Shape
     values: Range | None = None
+    or_empty: bool = False
+    least: int = 1
 
     def __str__(self) -> str:
-        return f"{self.dtype} [{', '.join(map(str, self.shape))}]"
+        sizes = [str(size) for size in self.shape]
+        if self.least > 1:
+            sizes[1:3] = [f"{size} >= {self.least}" for size in sizes[1:3]]
+        text = f"{self.dtype} [{', '.join(sizes)}]"
+        return f"{text} or empty" if self.or_empty else text
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ class Signature:
 
     inputs, outputs: its arguments and results in order; parity looks at the first result.
     compute: (Functions, one tensor an argument) -> results by name.
-    everywhere: every format has it; False: the SavedModel alone (random numbers, decoders of images).
+    everywhere: every format has it; False: the SavedModel alone.
     alone: the formats that make it, in an export of its own; none: it is not for exports of its own.
     offered: whether a model can compute it.
     """
@@ -137,11 +146,13 @@ def _repair(functions: Functions, image: Any, mask: Any) -> dict[str, Any]:
     return {"repaired": repaired, "uncertainty": uncertainty}
 
 
-def _refine(
-    functions: Functions, image: Any, mask: Any, guide: Any, detail: Any, reference: Any
-) -> dict[str, Any]:
-    model, compact = functions.model, functions.compact
-    return {"repaired": model.refine(image, mask, guide, detail, reference, compact=compact)}
+def _paint(functions: Functions, **arguments: Any) -> dict[str, Any]:
+    repaired, uncertainty = functions.model.paint(**arguments, compact=functions.compact)
+    return {"repaired": repaired, "uncertainty": uncertainty}
+
+
+def _refine(functions: Functions, **arguments: Any) -> dict[str, Any]:
+    return {"repaired": functions.model.refine(**arguments, compact=functions.compact)}
 
 
 def _inpaint_bytes(functions: Functions, image_bytes: Any, mask_bytes: Any) -> dict[str, Any]:
@@ -181,10 +192,15 @@ MAP = Tensor("float32", ("batch", "height", "width", 1))
 PHOTO_TO_REPAIR = replace(IMAGE, values=Range(0, 1, known_by="mask", tolerance=ROUNDING))
 WHOLE_PHOTO = replace(IMAGE, values=Range(0, 1, tolerance=ROUNDING))
 MASK = replace(MAP, values=Range(0, 1, tolerance=ROUNDING))
+SKETCH = replace(WHOLE_PHOTO, or_empty=True)
+STROKES = replace(MASK, or_empty=True)
+"""1 = a stroke of the sketch; without any there is no sketch."""
 REFERENCE = Tensor(
     "float32",
     ("references", "reference_height", "reference_width", 3),
     Range(None, 1, tolerance=ROUNDING),
+    or_empty=True,
+    least=16,
 )
 """Photos to copy from, for the whole batch; below 0 there is nothing, and photos of nothing are none."""
 DETAIL = Tensor("float32", (), Range(0, 2))
@@ -195,8 +211,11 @@ PHOTO = Tensor("uint8", (1, "height", "width", 3))
 HOLE = Tensor("uint8", (1, "height", "width", 1))
 """255 = missing."""
 
+SAID = {"sketch": SKETCH, "sketch_mask": STROKES, "reference": REFERENCE, "detail": DETAIL}
+"""Of how the hole is filled."""
+
 DEFAULT = "serving_default"
-REFINE, SAMPLE, FIND_DAMAGE = "refine", "sample", "find_damage"
+PAINT, REFINE, SAMPLE, FIND_DAMAGE = "paint", "refine", "sample", "find_damage"
 PIXELS = "pixels"
 SIGNATURES = {
     DEFAULT: Signature(
@@ -205,14 +224,21 @@ SIGNATURES = {
         _repair,
         everywhere=True,
     ),
-    REFINE: Signature(
+    PAINT: Signature(
         {
             "image": PHOTO_TO_REPAIR,
             "mask": MASK,
-            "guide": WHOLE_PHOTO,
-            "detail": DETAIL,
-            "reference": REFERENCE,
+            **SAID,
+            "seed": SEED,
+            "temperature": TEMPERATURE,
         },
+        {"repaired": IMAGE, "uncertainty": MAP},
+        _paint,
+        everywhere=True,
+        offered=_lays_pixels,
+    ),
+    REFINE: Signature(
+        {"image": PHOTO_TO_REPAIR, "mask": MASK, "guide": WHOLE_PHOTO, **SAID},
         {"repaired": IMAGE},
         _refine,
         everywhere=True,

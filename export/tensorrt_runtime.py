@@ -17,7 +17,7 @@ import numpy as np
 
 from cnnlg_tf.errors import ArtefactError, CnnlgError, ExportError
 from cnnlg_tf.export import manifest
-from cnnlg_tf.export.loaded import Loaded, one_a_file
+from cnnlg_tf.export.loaded import Loaded, one_a_file, written_out
 from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES, artefact
 from cnnlg_tf.export.tensorrt_engine import REFERENCES, SUFFIX, Profile
 
@@ -65,7 +65,7 @@ class Engine:
         self._buffers: dict[str, tuple[int, int]] = {}  # address and bytes, by tensor
 
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-        signature = SIGNATURES[self.name]
+        signature, inputs = SIGNATURES[self.name], written_out(self.name, inputs)
         check_shapes(self.name, inputs, self._profile)
         host_to_device = self._cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
         device_to_host = self._cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost

@@ -54,7 +54,7 @@ class CnnlgNetwork:
         conditions: Conditions,
         guide: np.ndarray | None = None,
     ) -> Filled:
-        method = "refine" if guide is not None else "repair"
+        method = "refine" if guide is not None else "paint"
         inputs: dict[str, Any] = {
             "image": image[np.newaxis],
             "mask": hole[np.newaxis, ..., np.newaxis].astype(np.float32),
@@ -63,7 +63,6 @@ class CnnlgNetwork:
         if guide is not None:
             inputs["guide"] = guide[np.newaxis]
         elif "sample" in conditions.abilities:
-            method = "sample"
             inputs["seed"] = seed_pair(conditions.seed or 0)
             inputs["temperature"] = np.float32(conditions.temperature)
         if conditions.reference:
@@ -73,7 +72,7 @@ class CnnlgNetwork:
             inputs["sketch"] = colours[np.newaxis]
             inputs["sketch_mask"] = drawn[np.newaxis, ..., np.newaxis].astype(np.float32)
         found = self._graph(method, tuple(inputs))(*inputs.values())
-        if method != "repair":
+        if method == "refine":
             return Filled(found[0].numpy(), np.zeros(hole.shape, np.float32))
         repaired, uncertainty = found
         return Filled(repaired[0].numpy(), uncertainty[0, ..., 0].numpy())

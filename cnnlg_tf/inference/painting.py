@@ -14,6 +14,7 @@ from cnnlg_tf.inference.network import (
     Filled,
     Network,
 )
+from cnnlg_tf.inference.signature_network import smaller
 from cnnlg_tf.inference.windows import Box, Window, any_pool, plan_windows, split_by_scale
 from cnnlg_tf.photos import from_unit, to_unit
 
@@ -194,14 +195,9 @@ def shrunk_conditions(conditions: Conditions, factor: int) -> Conditions:
     """The same at 1 / factor of the resolution: references and the sketch are shrunk as the photo is."""
     if factor == 1 or not (conditions.reference or conditions.sketch):
         return conditions
-    small = [_smaller(photo, factor) for photo in conditions.reference]
+    small = [smaller(photo, factor) for photo in conditions.reference]
     sketch = None if conditions.sketch is None else conditions.sketch.shrunk(factor)
     return replace(conditions, reference=tuple(small), sketch=sketch)
-
-
-def _smaller(photo: np.ndarray, factor: int) -> np.ndarray:
-    height, width = (max(SMALLEST_SIDE, round(side / factor)) for side in photo.shape[:2])
-    return np.asarray(cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA))
 
 
 def _shrunk(image: np.ndarray, missing: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,8 +13,13 @@ from cnnlg_tf.inference.network import (
     Filled,
     seed_pair,
 )
+from cnnlg_tf.inference.sketch import Strokes
 
-ABILITIES = {"sample": "sample", "refine": "guide", "find_damage": "find_damage"}
+ABILITIES = {
+    "paint": ("detail", "reference", "sample", "sketch"),
+    "refine": ("guide",),
+    "find_damage": ("find_damage",),
+}
 """What a network can do that has a signature beside `serving_default`."""
 
 Call = Callable[[dict[str, Any], str], dict[str, np.ndarray]]
@@ -41,7 +46,7 @@ class SignatureNetwork:
         self._call = call
         self._least = least
         self.widest = widest
-        self.can = frozenset(ABILITIES[name] for name in signatures if name in ABILITIES)
+        self.can = frozenset(able for name in signatures for able in ABILITIES.get(name, ()))
 
     def fill(
         self,
@@ -58,15 +63,17 @@ class SignatureNetwork:
 
         mask = np.pad(hole, padding)[np.newaxis, ..., np.newaxis].astype(np.float32)
         name, inputs = "serving_default", {"image": batch(image), "mask": mask}
-        if guide is not None:
-            name = "refine"
-            inputs["guide"] = batch(guide)
+        if guide is not None or conditions.abilities:
+            name = "paint" if guide is None else "refine"
             inputs["detail"] = np.array(conditions.detail, np.float32)
             inputs["reference"] = side_by_side(conditions.reference)
-        elif "sample" in conditions.abilities:
-            name = "sample"
+            inputs |= _drawn(conditions.padded(padding[0][1], padding[1][1]).sketch)
+        if name == "paint":
+            drawn = "sample" in conditions.abilities
             inputs["seed"] = seed_pair(conditions.seed or 0)
-            inputs["temperature"] = np.array(conditions.temperature, np.float32)
+            inputs["temperature"] = np.array(conditions.temperature if drawn else 0.0, np.float32)
+        elif guide is not None:
+            inputs["guide"] = batch(guide)
         found = self._call(inputs, name)
         uncertainty = found.get("uncertainty", np.zeros_like(mask))
         return Filled(found["repaired"][0, :height, :width], uncertainty[0, :height, :width, 0])
@@ -77,21 +84,30 @@ class SignatureNetwork:
         return probability
 
 
+def _drawn(sketch: Strokes | None) -> dict[str, np.ndarray]:
+    """A sketch as arguments of `paint` and `refine`, empty ones without any."""
+    if sketch is None:
+        return {
+            "sketch": np.zeros((0, 0, 0, 3), np.float32),
+            "sketch_mask": np.zeros((0, 0, 0, 1), np.float32),
+        }
+    strokes = sketch.drawn[np.newaxis, ..., np.newaxis].astype(np.float32)
+    return {"sketch": sketch.colours[np.newaxis], "sketch_mask": strokes}
+
+
 def side_by_side(photos: tuple[np.ndarray, ...]) -> np.ndarray:
-    """One photo of all, [1, h, w, 3], each shrunk to WIDEST_SIDE at most; without any, one that holds nothing."""
+    """One photo of all, [1, h, w, 3], each shrunk to WIDEST_SIDE at most; without any, an empty one."""
     if not photos:
-        return np.full((1, SMALLEST_SIDE, SMALLEST_SIDE, 3), -1.0, np.float32)
-    shrunk = [_shrunk(photo) for photo in photos]
+        return np.zeros((0, 0, 0, 3), np.float32)
+    shrunk = [smaller(photo, max(1.0, max(photo.shape) / WIDEST_SIDE)) for photo in photos]
     height = max(photo.shape[0] for photo in shrunk)
     level = [np.pad(p, ((0, height - p.shape[0]), (0, 0), (0, 0)), mode="edge") for p in shrunk]
     return np.concatenate(level, axis=1)[np.newaxis]
 
 
-def _shrunk(image: np.ndarray) -> np.ndarray:
-    height, width = image.shape[:2]
-    factor = WIDEST_SIDE / max(height, width)
-    if factor >= 1.0:
-        return image
-    size = (max(SMALLEST_SIDE, round(width * factor)), max(SMALLEST_SIDE, round(height * factor)))
-    small: np.ndarray = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return small
+def smaller(photo: np.ndarray, factor: float) -> np.ndarray:
+    """A reference at 1 / factor of its resolution, no smaller than a reference may be."""
+    height, width = (max(SMALLEST_SIDE, round(side / factor)) for side in photo.shape[:2])
+    if (height, width) == photo.shape[:2]:
+        return photo
+    return np.asarray(cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA))

@@ -25,6 +25,7 @@ from cnnlg_tf.models.sketch import (
     fill_with_sketch,
     half_known,
     make_sketch,
+    near_strokes,
     redrawn,
     without_halos,
 )
@@ -78,7 +79,7 @@ class CNNLG(keras.Model):
         """{"image", "mask"} -> the repaired image."""
         return self.repair(inputs["image"], inputs["mask"])[0]
 
-    def repair(
+    def paint(
         self,
         image: tf.Tensor,
         mask: tf.Tensor,
@@ -86,26 +87,50 @@ class CNNLG(keras.Model):
         reference: tf.Tensor | None = None,
         sketch: tf.Tensor | None = None,
         sketch_mask: tf.Tensor | None = None,
+        seed: tf.Tensor | None = None,
+        temperature: tf.Tensor | float = 0.0,
         compact: bool = True,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Fill the hole with the expected image.
+        """Fill the hole, with all that can be said of how.
 
         Args:
             image: [b, h, w, 3] in [0, 1]; what it holds inside the hole is never looked at.
             mask: [b, h, w, 1], 1 = missing; thresholded at 0.5.
             detail: 0 smooth .. 1 as learnt .. 2 crisp.
             reference: [r, h2, w2, 3] in [0, 1], photos that may be copied from, besides the photo itself; below 0
-                there is nothing to copy, and photos of nothing are as none.
+                there is nothing to copy, and photos of nothing are as none. So are none, or such of 0 x 0 px.
             sketch: [b, h, w, 3] in [0, 1], colours of strokes in the hole that the repair follows. Where they are grey
-                they say that an edge is there, else what colour too.
+                they say that an edge is there, else what colour too. One of 0 x 0 px, or without strokes, is as none.
             sketch_mask: [b, h, w, 1], 1 = a stroke; thresholded at 0.5. With `sketch`.
-            compact: False for runtimes without sizes that depend on data; see `synthesise`.
+            seed: int32 [2], of a drawn latent map and of a drawn half of the photo that is copied from; None: the
+                expected image.
+            temperature: scales the latent's standard deviation, and how much of the photo is left out; 0 gives the
+                expected image.
+            compact: False for runtimes without sizes that depend on data; see `synthesise`. Then nothing may be empty.
 
         Returns:
             (repaired [b, h, w, 3] in [0, 1], uncertainty [b, h, w, 1]: the standard deviation of the pixel's
             distribution in units of [0, 1], 0 at known pixels).
         """
-        return self._repair(image, mask, None, 0.0, detail, reference, sketch, sketch_mask, compact)
+        padded, hole = self._prepare(image, mask)
+        drawn = _padded_sketch(sketch, sketch_mask, mask, hole, compact)
+        context = self.context(padded, hole, detail, drawn)
+        decoded = self.prior.decoder(context, self.latent(context, seed, temperature))
+        mean, std = decoded.moments
+        if drawn is not None:
+            mean = without_halos(mean, context.filled, drawn)
+        other = _padded_reference(reference, compact)
+        laid = self.lay(padded, hole, mean, detail, other, seed, temperature, drawn, compact)
+        shape = tf.shape(image)
+        spread = tf.clip_by_value(0.5 * std, 0.0, 1.0) * hole
+        painted = _in_range(laid, padded, hole, drawn)
+        return self._composite(image, mask, painted), spread[:, : shape[1], : shape[2]]
+
+    def repair(
+        self, image: tf.Tensor, mask: tf.Tensor, detail: tf.Tensor | float = 1.0, **options: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Fill the hole with the expected image: `paint` without a seed."""
+        return self.paint(image, mask, detail, **options)
 
     def sample(
         self,
@@ -113,20 +138,10 @@ class CNNLG(keras.Model):
         mask: tf.Tensor,
         seed: tf.Tensor,
         temperature: tf.Tensor | float = 1.0,
-        detail: tf.Tensor | float = 1.0,
-        reference: tf.Tensor | None = None,
-        sketch: tf.Tensor | None = None,
-        sketch_mask: tf.Tensor | None = None,
-        compact: bool = True,
+        **options: Any,
     ) -> tf.Tensor:
-        """A repair of a drawn latent map, copied from a drawn half of the photo: int32 [2] `seed` tells which.
-
-        `temperature` scales the standard deviation of the latent, and how much of the photo is left out; 0 gives
-        `repair`.
-        """
-        return self._repair(
-            image, mask, seed, temperature, detail, reference, sketch, sketch_mask, compact
-        )[0]
+        """One of the possible images, [b, h, w, 3]: `paint` with a seed."""
+        return self.paint(image, mask, seed=seed, temperature=temperature, **options)[0]
 
     def refine(
         self,
@@ -142,15 +157,15 @@ class CNNLG(keras.Model):
         """Add to a repair made at a lower resolution, enlarged, what that resolution lacks: [b, h, w, 3] in [0, 1].
 
         Args:
-            image, mask, detail, reference, sketch, sketch_mask, compact: as for `repair`.
+            image, mask, detail, reference, sketch, sketch_mask, compact: as for `paint`.
             guide: [b, h, w, 3] in [0, 1], the enlarged repair.
         """
         padded, hole = self._prepare(image, mask)
         given = 2.0 * pad_to_multiple(guide, MULTIPLE) - 1.0
-        drawn = _padded_sketch(sketch, sketch_mask, hole)
+        drawn = _padded_sketch(sketch, sketch_mask, mask, hole, compact)
         if drawn is not None:
             given = redrawn(given, hole, drawn)
-        other = _padded_reference(reference)
+        other = _padded_reference(reference, compact)
         laid = self.lay(padded, hole, given, detail, other, sketch=drawn, compact=compact)
         return self._composite(image, mask, _in_range(laid, padded, hole, drawn))
 
@@ -239,7 +254,9 @@ class CNNLG(keras.Model):
         guide = tf.where(mask > 0.5, tf.clip_by_value(guide, -1.0, 1.0), image)
         if self.merge is None:
             return guide
-        synthesis = self.synthesis(image, mask, guide, reference, seed, temperature, sketch)
+        synthesis = self.synthesis(
+            image, mask, guide, reference, seed, temperature, sketch, compact
+        )
         return self.merge(guide, synthesis, mask, detail=detail)
 
     def synthesis(
@@ -251,6 +268,7 @@ class CNNLG(keras.Model):
         seed: tf.Tensor | None = None,
         temperature: tf.Tensor | float = 0.0,
         sketch: Sketch | None = None,
+        compact: bool = True,
     ) -> Synthesis:
         """What `lay` lays; arguments as there."""
         photo, repaired = (tf.stop_gradient(0.5 * (x + 1.0)) for x in (image, guide))
@@ -267,32 +285,6 @@ class CNNLG(keras.Model):
                 kept=None if sketch is None else edges(sketch),
                 compact=compact,
             )
-
-    def _repair(
-        self,
-        image: tf.Tensor,
-        mask: tf.Tensor,
-        seed: tf.Tensor | None,
-        temperature: tf.Tensor | float,
-        detail: tf.Tensor | float,
-        reference: tf.Tensor | None,
-        sketch: tf.Tensor | None,
-        sketch_mask: tf.Tensor | None,
-        compact: bool,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        padded, hole = self._prepare(image, mask)
-        drawn = _padded_sketch(sketch, sketch_mask, hole)
-        context = self.context(padded, hole, detail, drawn)
-        decoded = self.prior.decoder(context, self.latent(context, seed, temperature))
-        mean, std = decoded.moments
-        if drawn is not None:
-            mean = without_halos(mean, context.filled, drawn)
-        other = _padded_reference(reference)
-        laid = self.lay(padded, hole, mean, detail, other, seed, temperature, drawn, compact)
-        shape = tf.shape(image)
-        spread = tf.clip_by_value(0.5 * std, 0.0, 1.0) * hole
-        painted = _in_range(laid, padded, hole, drawn)
-        return self._composite(image, mask, painted), spread[:, : shape[1], : shape[2]]
 
     @staticmethod
     def _prepare(image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -376,21 +368,48 @@ def _in_range(
     near = tf.minimum(tf.maximum(painted, low - leeway), high + leeway)
     if sketch is None:
         return near
-    drawn = tf.nn.max_pool2d(sketch.strokes, 2 * REACH + 1, 1, "SAME")
-    return tf.where(drawn > 0.5, painted, near)
+    return tf.where(near_strokes(sketch, REACH) > 0.5, painted, near)
 
 
-def _padded_reference(reference: tf.Tensor | None) -> tf.Tensor | None:
-    return None if reference is None else pad_to_multiple(reference, MULTIPLE)
+def _padded_reference(reference: tf.Tensor | None, compact: bool) -> tf.Tensor | None:
+    if reference is None:
+        return None
+    reference = tf.convert_to_tensor(reference, tf.float32)
+    known = reference.shape.is_fully_defined() and reference.shape.num_elements()
+    if not known and compact:
+        count, height, width, _ = tf.unstack(tf.shape(reference))
+        some = tf.minimum(count * height * width, 1)
+        # where there are none, one photo of nothing
+        side = MULTIPLE * (1 - some)
+        reference = reference[:, : some * height, : some * width]
+        more = tf.stack([tf.maximum(1 - count, 0), side, side])
+        reference = _padded(reference, more, -1.0)
+    return pad_to_multiple(reference, MULTIPLE)
 
 
 def _padded_sketch(
-    colours: tf.Tensor | None, strokes: tf.Tensor | None, hole: tf.Tensor
+    colours: tf.Tensor | None,
+    strokes: tf.Tensor | None,
+    mask: tf.Tensor,
+    hole: tf.Tensor,
+    compact: bool,
 ) -> Sketch | None:
+    """The sketch in the padded hole; of an empty one, one without strokes."""
     if colours is None or strokes is None:
         return None
+    if compact:
+        size = tf.shape(mask)[:3]
+        colours, strokes = (_padded(x, size - tf.shape(x)[:3]) for x in (colours, strokes))
     drawn = pad_to_multiple(colours, MULTIPLE), pad_to_multiple(strokes, MULTIPLE)
-    return make_sketch(*drawn, hole)
+    return make_sketch(*drawn, hole, compact)
+
+
+def _padded(image: tf.Tensor, more: tf.Tensor, value: float = 0.0) -> tf.Tensor:
+    """`value` after the last photos, rows and columns: so many more of each, [3]."""
+    more = tf.concat([more, [0]], axis=0)
+    padded = tf.pad(image, tf.stack([tf.zeros_like(more), more], axis=1), constant_values=value)
+    # the channels, which a padding of free sizes forgets
+    return tf.reshape(padded, [*tf.unstack(tf.shape(padded)[:3]), image.shape[-1]])
 
 
 def pad_to_multiple(image: tf.Tensor, multiple: int) -> tf.Tensor:

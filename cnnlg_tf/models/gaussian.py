@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from cnnlg_tf.models import noise
+
 
 class Gaussian(NamedTuple):
     """Independent normal distributions; both tensors are [batch, height / 8, width / 8, latent]."""
@@ -21,8 +23,8 @@ def from_parameters(parameters: tf.Tensor) -> Gaussian:
 
 def sample(gaussian: Gaussian, seed: tf.Tensor, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:
     """A draw; `temperature` scales the standard deviation. `seed` is int32 [2]."""
-    noise = tf.random.stateless_normal(tf.shape(gaussian.mean), seed, dtype=gaussian.mean.dtype)
-    return gaussian.mean + temperature * tf.exp(0.5 * gaussian.log_variance) * noise
+    drawn = tf.cast(noise.normal(tf.shape(gaussian.mean), seed), gaussian.mean.dtype)
+    return gaussian.mean + temperature * tf.exp(0.5 * gaussian.log_variance) * drawn
 
 
 def log_prob(gaussian: Gaussian, value: tf.Tensor) -> tf.Tensor:

@@ -5,9 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from cnnlg_tf.models import noise
 from cnnlg_tf.models.fill import upsample
 from cnnlg_tf.models.patch_sources import (
     CELL,
+    MARGIN,
     PATCH,
     SQUARE,
     UNUSABLE,
@@ -249,8 +251,8 @@ class Scale:
         choices = [own, continued]
         if chance:
             reach = max(1, chance >> number)
-            noise = tf.cast(tf.round(reach * self._noise(draw)), tf.int32)  # [n, 2, 2]
-            step = self.sources.step(noise[..., 0], noise[..., 1])
+            by = tf.cast(tf.round(reach * self._noise(draw)), tf.int32)  # [n, 2, 2]
+            step = self.sources.step(by[..., 0], by[..., 1])
             choices.append(self.sources.moved(own, step))
         joined = tf.concat(choices, axis=1)  # [n, c]
         cost = self._cost(joined, patch)
@@ -271,12 +273,11 @@ class Scale:
 
     def _left_out(self, seed: tf.Tensor, temperature: tf.Tensor | float) -> tf.Tensor:
         """Which sources a sample does without: regions by chance, [n]."""
-        layer = self.sources.photo
-        _, row, column = layer.split(tf.range(tf.size(self.sources.energy)))
+        _, row, column = self.sources.photo.split(tf.range(tf.size(self.sources.energy)))
         side = REGION // self.factor
-        at = (row // side) * 61 + (column // side) * 7 + seed[0] % 997 * 31 + seed[1] % 997
-        noise = tf.gather(tf.constant(NOISE[:, 0]), at % NOISE_COUNT)  # [n] in [-1, 1]
-        return noise < temperature - 1.0
+        # MARGIN regions more: in the margin rows and columns are negative
+        row, column = (quotient(place + MARGIN * side, side) for place in (row, column))
+        return noise.uniform(seed, row, column) < 0.5 * temperature
 
     def _cost(self, choices: tf.Tensor, patch: "_Patch") -> tf.Tensor:
         """Squared differences of patches and guide: [n, c] sources -> [n, c]."""

@@ -8,6 +8,7 @@ from cnnlg_tf.errors import ImageError, MaskError, ServingError
 from cnnlg_tf.serving.client.metadata import Array, Arrays
 
 _HALF = 2**32
+_LEAST_REFERENCE = 16  # pixels
 
 
 class Repair(NamedTuple):
@@ -40,7 +41,13 @@ def sample_inputs(image: Any, mask: Any, seed: int, temperature: float) -> dict[
 
 
 def refine_inputs(
-    image: Any, mask: Any, guide: Any, detail: float, reference: Any
+    image: Any,
+    mask: Any,
+    guide: Any,
+    detail: float,
+    reference: Any,
+    sketch: Any,
+    sketch_mask: Any,
 ) -> dict[str, Any]:
     """Inputs of the signature `refine`."""
     inputs = repair_inputs(image, mask)
@@ -50,13 +57,26 @@ def refine_inputs(
             f"guide must be {inputs['image'].shape[1:]} like the image. "
             f"Received: guide.shape={np.shape(guide)}"
         )
-    nothing = np.full((1, 16, 16, 3), -1.0, np.float32)
     return {
         **inputs,
         "guide": enlarged,
-        "detail": np.array(detail, np.float32),
-        "reference": nothing if reference is None else photo_batch(reference, "reference"),
+        **_said(inputs["image"], detail, reference, sketch, sketch_mask),
     }
+
+
+def paint_inputs(
+    image: Any,
+    mask: Any,
+    sketch: Any,
+    sketch_mask: Any,
+    reference: Any,
+    detail: float,
+    seed: int,
+    temperature: float,
+) -> dict[str, Any]:
+    """Inputs of the signature `paint`."""
+    inputs = sample_inputs(image, mask, seed, temperature)
+    return inputs | _said(inputs["image"], detail, reference, sketch, sketch_mask)
 
 
 def as_repair(image: Any, outputs: Arrays) -> Repair:
@@ -87,7 +107,7 @@ def photo_batch(image: Any, name: str = "image") -> Array:
     return array if array.ndim == 4 else array[np.newaxis]
 
 
-def mask_batch(mask: Any, photo: Array) -> Array:
+def mask_batch(mask: Any, photo: Array, name: str = "mask") -> Array:
     """float32 [batch, height, width, 1], 1 = missing, from a mask of `photo_batch`'s result.
 
     The mask may be bool, floats in [0, 1] or uint8 (0 and 255, or 0 and 1), with or without the
@@ -99,7 +119,7 @@ def mask_batch(mask: Any, photo: Array) -> Array:
     array = np.asarray(mask)
     if array.dtype == np.uint8 and array.size and array.max() <= 1:
         array = array.astype(bool)
-    array = _unit_floats(array, "mask", MaskError)
+    array = _unit_floats(array, name, MaskError)
     batch, height, width, _ = photo.shape
     if array.shape in ((height, width), (batch, height, width)):
         array = array[..., np.newaxis]
@@ -109,10 +129,40 @@ def mask_batch(mask: Any, photo: Array) -> Array:
         array = np.repeat(array, batch, axis=0)
     if array.shape != (batch, height, width, 1):
         raise MaskError(
-            f"mask must be [height, width] like the image ({height}, {width}). "
-            f"Received: mask.shape={np.shape(mask)}"
+            f"{name} must be [height, width] like the image ({height}, {width}). "
+            f"Received: {name}.shape={np.shape(mask)}"
         )
     return array
+
+
+def _said(
+    photo: Array, detail: float, reference: Any, sketch: Any, sketch_mask: Any
+) -> dict[str, Any]:
+    """How `photo`, a batch, is to be filled; empty arguments where nothing is said."""
+    if (sketch is None) != (sketch_mask is None):
+        raise ImageError(
+            "a sketch and a sketch_mask, where its strokes are, come together. Received: one of them"
+        )
+    drawn = {"sketch": _empty(3), "sketch_mask": _empty(1)}
+    if sketch is not None:
+        colours = photo_batch(sketch, "sketch")
+        if colours.shape != photo.shape:
+            raise ImageError(
+                f"sketch must be {photo.shape[1:]} like the image. "
+                f"Received: sketch.shape={np.shape(sketch)}"
+            )
+        drawn = {"sketch": colours, "sketch_mask": mask_batch(sketch_mask, photo, "sketch_mask")}
+    photos = _empty(3) if reference is None else photo_batch(reference, "reference")
+    if photos.size and min(photos.shape[1:3]) < _LEAST_REFERENCE:
+        raise ImageError(
+            f"reference must have sides of at least {_LEAST_REFERENCE} pixels. "
+            f"Received: reference.shape={np.shape(reference)}"
+        )
+    return {**drawn, "reference": photos, "detail": np.array(detail, np.float32)}
+
+
+def _empty(channels: int) -> Array:
+    return np.zeros((0, 0, 0, channels), np.float32)
 
 
 def seed_pair(seed: int) -> Array:

@@ -61,11 +61,37 @@ class AsyncClient(BaseClient):
         inputs = arrays.sample_inputs(image, mask, seed, temperature)
         return arrays.as_output(image, await self.predict(inputs, "sample"), "repaired")
 
+    async def paint(
+        self,
+        image: Any,
+        mask: Any,
+        *,
+        sketch: Any = None,
+        sketch_mask: Any = None,
+        reference: Any = None,
+        detail: float = 1.0,
+        seed: int = 0,
+        temperature: float = 0.0,
+    ) -> Repair:
+        """See Client.paint."""
+        inputs = arrays.paint_inputs(
+            image, mask, sketch, sketch_mask, reference, detail, seed, temperature
+        )
+        return arrays.as_repair(image, await self.predict(inputs, "paint"))
+
     async def refine(
-        self, image: Any, mask: Any, guide: Any, detail: float = 1.0, reference: Any = None
+        self,
+        image: Any,
+        mask: Any,
+        guide: Any,
+        detail: float = 1.0,
+        reference: Any = None,
+        *,
+        sketch: Any = None,
+        sketch_mask: Any = None,
     ) -> Array:
         """See Client.refine."""
-        inputs = arrays.refine_inputs(image, mask, guide, detail, reference)
+        inputs = arrays.refine_inputs(image, mask, guide, detail, reference, sketch, sketch_mask)
         return arrays.as_output(image, await self.predict(inputs, "refine"), "repaired")
 
     async def find_damage(self, image: Any) -> Damage:

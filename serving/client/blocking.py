@@ -76,17 +76,52 @@ class Client(BaseClient):
         inputs = arrays.sample_inputs(image, mask, seed, temperature)
         return arrays.as_output(image, self.predict(inputs, "sample"), "repaired")
 
+    def paint(
+        self,
+        image: Any,
+        mask: Any,
+        *,
+        sketch: Any = None,
+        sketch_mask: Any = None,
+        reference: Any = None,
+        detail: float = 1.0,
+        seed: int = 0,
+        temperature: float = 0.0,
+    ) -> Repair:
+        """Fill the hole of a photo as `repair` does, with all that can be said of how.
+
+        Args:
+            sketch: like `image`, the colours of strokes in the hole that the repair follows.
+            sketch_mask: like `mask`, 1 = a stroke. With `sketch`.
+            reference: a photo, or several of one size from 16 x 16 px, that may be copied from besides the image.
+            detail: 0 smooth .. 1 as learnt .. 2 crisp.
+            seed: in [0, 2**64), of one of the possible repairs.
+            temperature: how far that may be from the expected one: 0, whatever the seed, is the expected one.
+        """
+        inputs = arrays.paint_inputs(
+            image, mask, sketch, sketch_mask, reference, detail, seed, temperature
+        )
+        return arrays.as_repair(image, self.predict(inputs, "paint"))
+
     def refine(
-        self, image: Any, mask: Any, guide: Any, detail: float = 1.0, reference: Any = None
+        self,
+        image: Any,
+        mask: Any,
+        guide: Any,
+        detail: float = 1.0,
+        reference: Any = None,
+        *,
+        sketch: Any = None,
+        sketch_mask: Any = None,
     ) -> Array:
         """Add to a repair of lower resolution what that resolution lacks; arrays as in `repair`.
 
         Args:
             guide: the repair, enlarged: like `image`, in [0, 1].
             detail: 0 smooth .. 1 as learnt .. 2 crisp.
-            reference: a photo, or several of one size, that may be copied from besides the image.
+            reference, sketch, sketch_mask: as in `paint`.
         """
-        inputs = arrays.refine_inputs(image, mask, guide, detail, reference)
+        inputs = arrays.refine_inputs(image, mask, guide, detail, reference, sketch, sketch_mask)
         return arrays.as_output(image, self.predict(inputs, "refine"), "repaired")
 
     def find_damage(self, image: Any) -> Damage:

@@ -16,7 +16,7 @@ from cnnlg_tf.errors import ServingError
 from cnnlg_tf.export.signatures import MISSING, Range
 from cnnlg_tf.serving.server.limits import Limits
 
-_DESCRIPTION = re.compile(r"\w+ \[(.*)\]")
+_DESCRIPTION = re.compile(r"\w+ \[(.*)\]( or empty)?")
 _IMAGE_RANK = 4
 _ANY_TYPE = "any type"
 
@@ -28,18 +28,22 @@ class InputRule:
     Attributes:
         dtype: TensorFlow's name of the element type, or "any type".
         sizes: for each dimension its size, the name of a free size ("height"; the same name means
-            the same number in all inputs), or None for any; None instead of a tuple for any shape.
+            the same number in all inputs; "height >= 16" with a least one), or None for any; None
+            instead of a tuple for any shape.
+        or_empty: it may have no elements, and then be of any shape.
         values: what an export's manifest says of its numbers; None for any.
     """
 
     dtype: str
     sizes: tuple[int | str | None, ...] | None
+    or_empty: bool = False
     values: Range | None = None
 
     def __str__(self) -> str:
         if self.sizes is None:
             return f"{self.dtype} of any shape"
-        return f"{self.dtype} [{', '.join('any' if s is None else str(s) for s in self.sizes)}]"
+        text = f"{self.dtype} [{', '.join('any' if s is None else str(s) for s in self.sizes)}]"
+        return f"{text} or empty" if self.or_empty else text
 
 
 def input_rules(
@@ -60,16 +64,19 @@ def input_rules(
     """
     rules = {}
     for alias, info in signature.inputs.items():
-        sizes = None
+        sizes, text = None, (described or {}).get(alias, "")
         if info.WhichOneof("encoding") == "name" and is_argument(info.name):
             dims = None  # a graph that checks ranks itself may take any
             if not info.tensor_shape.unknown_rank:
                 dims = [dim.size if dim.size >= 0 else None for dim in info.tensor_shape.dim]
-            sizes = _named(dims, (described or {}).get(alias, ""))
+            sizes = _named(dims, text)
         # TensorFlow Lite's signature tool leaves types out.
         dtype = tf.dtypes.as_dtype(info.dtype).name if info.dtype else _ANY_TYPE
-        values = (ranges or {}).get(alias)
-        rules[alias] = InputRule(dtype, sizes, None if values is None else Range(**values))
+        described_as = _DESCRIPTION.fullmatch(text)
+        or_empty, values = bool(described_as and described_as[2]), (ranges or {}).get(alias)
+        rules[alias] = InputRule(
+            dtype, sizes, or_empty, None if values is None else Range(**values)
+        )
     return rules
 
 
@@ -85,6 +92,8 @@ def check_inputs(
     for alias, array in arrays.items():
         rule = rules[alias]
         _check_type(alias, array, rule)
+        if rule.or_empty and not array.size:
+            continue
         if rule.sizes is not None and len(rule.sizes) != array.ndim:
             raise _wrong(alias, array, rule)
         for size, want in zip(array.shape, rule.sizes or (), strict=False):
@@ -92,6 +101,9 @@ def check_inputs(
                 raise _wrong(alias, array, rule)
             if not isinstance(want, str):
                 continue
+            want, _, least = want.partition(" >= ")
+            if size < int(least or 0):
+                raise _wrong(alias, array, rule)
             number, source = known.setdefault(want, (size, alias))
             if size != number:
                 raise _wrong(alias, array, rule, f" with the {want} of input {source}, {number}")

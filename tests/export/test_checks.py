@@ -107,8 +107,15 @@ def test_a_wrong_request_is_an_invalid_argument(
         ("refine", {"guide": IMAGE * np.float32(np.nan)}, "guide must lie in [0, 1]"),
         ("refine", {"detail": np.float32(2.5)}, "detail must lie in [0, 2], without NaN. Received values from] [2.5]"),
         ("refine", {"detail": np.ones(1, np.float32)}, "detail must be float32 []"),
-        ("refine", {"reference": IMAGE[0]}, "reference must be float32 [references, reference_height,"),
-        ("refine", {"reference": IMAGE[:0]}, "reference must have no side of 0"),
+        ("refine", {"reference": IMAGE[0]}, "reference must be float32 [references, reference_height >= 16,"),
+        ("refine", {"reference": IMAGE[:, :8]}, "sides of at least 16 pixels. Received the shape] [2 8 48 3]"),
+        ("paint", {"sketch": IMAGE[:, :31]}, "sketch must be float32 [batch, height, width, 3] or empty, like image,]"),
+        ("paint", {"sketch": IMAGE[0]}, "sketch must be float32 [batch, height, width, 3] or empty."),
+        ("paint", {"sketch": IMAGE[:0]}, "sketch and sketch_mask must both be empty, or neither"),
+        ("paint", {"sketch_mask": 2.0 * MASK}, "sketch_mask must lie in [0, 1]"),
+        ("paint", {"sketch": IMAGE + 1.0}, "sketch must lie in [0, 1]"),
+        ("paint", {"reference": IMAGE[:, :, :15]}, "reference must have sides of at least 16 pixels"),
+        ("paint", {"seed": np.zeros(3, np.int32)}, "seed must be int32 [2]"),
         ("refine", {"reference": IMAGE + 1.0}, "reference must be at most 1, without NaN"),
         ("refine", {"reference": IMAGE * np.float32(np.nan)}, "reference must be at most 1"),
         ("find_damage", {"image": IMAGE[0]}, "image must be float32"),
@@ -123,6 +130,17 @@ def test_the_other_signatures_check_too(
         call(signature, **(good | feeds))
     assert message in str(caught.value)
     assert call(signature, **good)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 0, 0, 3), (2, 0, 0, 3), (0, 16, 16, 3)])
+def test_what_is_empty_may_have_any_shape(call: Call, shape: tuple[int, ...]) -> None:
+    """JSON writes them all as []."""
+    given = arguments("paint", IMAGE, MASK) | {"temperature": np.float32(0.0)}
+    nothing = np.zeros(shape, np.float32)
+    empty = {"sketch": nothing, "sketch_mask": nothing[..., :1], "reference": nothing}
+    plain, painted = call(**GOOD), call("paint", **(given | empty))
+    for name in ("repaired", "uncertainty"):
+        np.testing.assert_array_equal(painted[name], plain[name])
 
 
 def test_encoded_requests_are_checked(call: Call) -> None:

@@ -7,7 +7,7 @@ import tensorflow as tf
 from cnnlg_tf.export.frozen import import_function
 
 
-@pytest.mark.parametrize("name", ["serving_default", "refine"])
+@pytest.mark.parametrize("name", ["serving_default", "paint", "refine"])
 def test_frozen_graph_has_no_variables_and_gives_the_models_pixels(source: Any, name: str) -> None:
     frozen = source.frozen(name)
     for case in source.cases(name):

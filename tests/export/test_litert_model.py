@@ -10,7 +10,7 @@ from cnnlg_tf.export.litert_model import export_litert, load
 
 def check(source: Any, folder: Path, tolerance: float) -> None:
     loaded = load(folder)
-    assert set(loaded) == {"serving_default", "refine"}
+    assert set(loaded) == {"serving_default", "paint", "refine"}
     for name, function in loaded.items():
         for case in source.cases(name):
             results = function(**case.inputs)

@@ -15,10 +15,14 @@ from PIL import Image
 import cnnlg_tf
 from cnnlg_tf.errors import ArtefactError, ConfigError
 from cnnlg_tf.export import formats, tensorrt_runtime
+from cnnlg_tf.export.loaded import written_out
 from cnnlg_tf.export.networks import ExportNetwork, find_export
 from cnnlg_tf.export.tensorrt_engine import Profile
 from cnnlg_tf.inference.inpainter import Inpainter
+from cnnlg_tf.painting import paint_file
 from cnnlg_tf.photos import read_photo
+
+PAINTS = {"detail", "reference", "sample", "sketch"}
 
 # A large photo whose holes are thin and thick: several windows, two resolutions.
 HEIGHT, WIDTH = 540, 600
@@ -50,18 +54,81 @@ def check_like_the_model(folder: Path, model: Any, tolerance: float) -> None:
 
 def test_onnx(onnx_export: Path, model: Any) -> None:
     check_like_the_model(onnx_export, model, 1e-3)
-    assert ExportNetwork(onnx_export).can == {"guide"}
+    assert ExportNetwork(onnx_export).can == {"guide", *PAINTS}
+
+
+def strokes() -> np.ndarray:
+    """A sketch, RGBA: a red line across the thick hole, a grey one down."""
+    sketch = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    sketch[262:266, 190:350] = (200, 30, 30, 255)
+    sketch[190:340, 270:273] = (90, 90, 90, 255)
+    return sketch
+
+
+def test_paint_follows_sketch_and_reference_as_with_the_model(
+    onnx_export: Path, model: Any, tmp_path: Path
+) -> None:
+    """Thin and thick parts, several windows: expected and drawn repairs."""
+    files = {"photo": scene(8), "mask": hole(), "sketch": strokes()}
+    files["other"] = np.ascontiguousarray(255 - scene(8)[:300, :200])
+    for name, pixels in files.items():
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    received = {}
+    for name, network in (("model", model), ("export", onnx_export)):
+        paint_file(
+            tmp_path / "photo.png",
+            tmp_path / f"{name}.png",
+            mask=tmp_path / "mask.png",
+            sketch=tmp_path / "sketch.png",
+            reference=[tmp_path / "other.png"],
+            samples=1,
+            detail=1.5,
+            model=network,
+        )
+        received[name] = [
+            read_photo(tmp_path / f"{name}{end}.png").pixels.astype(int) for end in ("", "_sample1")
+        ]
+    for ours, theirs in zip(*received.values(), strict=True):
+        assert np.array_equal(theirs[hole() == 0], scene(8)[hole() == 0])
+        assert np.mean(np.abs(ours - theirs)[hole() > 0] <= 1) >= 0.99
+    assert np.abs(received["model"][0] - received["model"][1]).max() > 2
+
+
+def test_a_new_picture_is_drawn_through_an_export(onnx_export: Path, model: Any) -> None:
+    pictures = [
+        Inpainter(network).new(140, 150, reference=scene(8)[:90, :80], seed=3)
+        for network in (model, onnx_export)
+    ]
+    # ranks of colours and choices of patches magnify what runtimes round
+    assert np.mean(np.abs(np.subtract(*pictures, dtype=int)) <= 1) >= 0.9
+
+
+def older(export: Path, folder: Path, *names: str) -> Path:
+    """A copy of an export without some of its signatures."""
+    old = Path(shutil.copytree(export, folder))
+    made = json.loads((old / "manifest.json").read_text())
+    for name in names:
+        (old / f"{name}.onnx").unlink()
+        del made["files"][f"{name}.onnx"], made["signatures"][name]
+    (old / "manifest.json").write_text(json.dumps(made))
+    return old
+
+
+def test_what_an_older_export_cannot_do_is_told(onnx_export: Path, tmp_path: Path) -> None:
+    old = older(onnx_export, tmp_path / "old", "paint")
+    with pytest.raises(ConfigError, match="another detail than 1 .* which can do a repair of"):
+        Inpainter(old).repair(scene(8), hole(), detail=0.0)
+    made = json.loads((old / "manifest.json").read_text())
+    del made["signatures"]["refine"]["inputs"]["sketch"]
+    (old / "manifest.json").write_text(json.dumps(made))
+    with pytest.raises(ArtefactError, match="refine of an export must take .*; export it again"):
+        ExportNetwork(old)
 
 
 def test_an_export_older_than_refine_leaves_thick_parts_smooth(
     onnx_export: Path, tmp_path: Path
 ) -> None:
-    old = Path(shutil.copytree(onnx_export, tmp_path / "old"))
-    (old / "refine.onnx").unlink()
-    made = json.loads((old / "manifest.json").read_text())
-    for part, name in (("files", "refine.onnx"), ("signatures", "refine"), ("ranges", "refine")):
-        del made[part][name]
-    (old / "manifest.json").write_text(json.dumps(made))
+    old = older(onnx_export, tmp_path / "old", "refine", "paint")
     assert ExportNetwork(old).can == frozenset()
     grain = np.random.default_rng(0).integers(-30, 31, (HEIGHT, WIDTH, 3))
     photo, mask = np.clip(scene(8) + grain, 0, 255).astype(np.uint8), hole()
@@ -86,7 +153,7 @@ def test_other_formats(name: str, model: Any, source: Any, tmp_path: Path) -> No
 def test_saved_model_samples_and_finds_damage_too(saved_model: Path, model: Any) -> None:
     photo, mask = scene(8)[:64, :80], hole()[30:94, 25:105]
     ours, theirs = Inpainter(model), Inpainter(saved_model.parent)  # the newest version
-    assert theirs.network.can == {"sample", "guide", "find_damage"}
+    assert theirs.network.can == {*PAINTS, "guide", "find_damage"}
     for samples in (0, 1):
         expected = ours.repair(photo, mask, samples=samples, seed=4)
         received = theirs.repair(photo, mask, samples=samples, seed=4)
@@ -97,10 +164,6 @@ def test_saved_model_samples_and_finds_damage_too(saved_model: Path, model: Any)
     image = (photo / 255).astype(np.float32)
     gap = ours.network.find_damage(image) - theirs.network.find_damage(image)
     assert np.abs(gap).max() < 1e-4
-    with pytest.raises(
-        ConfigError, match="another detail than 1 .* which can do finding damage .*, samples"
-    ):
-        theirs.repair(photo, mask, detail=0.0)
 
 
 WITHOUT_TENSORFLOW = """
@@ -217,6 +280,7 @@ class FixedEngine:
         self.name = name
 
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        inputs = written_out(self.name, inputs)
         tensorrt_runtime.check_shapes(self.name, inputs, PROFILE)
         grey = np.float32(0.25 if self.name == "refine" else 0.5)
         repaired = np.where(inputs["mask"] > 0.5, grey, inputs["image"])

@@ -55,10 +55,33 @@ def test_what_was_repaired_smaller_is_refined_as_by_the_model(
     for reference, detail in ((given["reference"], 1.0), (nothing, 1.0), (nothing, 0.5)):
         inputs = given | {"reference": reference, "detail": np.array(detail, np.float32)}
         other = None if reference is nothing else reference
-        wanted = model.refine(image, mask, given["guide"], detail, other).numpy()
+        drawn = given["sketch"], given["sketch_mask"]
+        wanted = model.refine(image, mask, given["guide"], detail, other, *drawn).numpy()
         received = refine(**inputs)["repaired"]
         assert np.mean(np.abs(received - wanted)[mask[..., 0] > 0.5] < 1e-4) > 0.99
         assert np.array_equal(received[mask[..., 0] < 0.5], image[mask[..., 0] < 0.5])
+
+
+def test_paint_gives_what_the_model_paints(onnx_export: Path, model: Any) -> None:
+    """With everything, and with nothing: then it is a repair."""
+    image, mask = cases.drawn_case(2, 50, 70)
+    given = cases.arguments("paint", image, mask)
+    paint, hole = load(onnx_export)["paint"], mask[..., 0] > 0.5
+    expected = dict(zip(("repaired", "uncertainty"), model.paint(**given), strict=True))
+    received = paint(**given)
+    assert np.mean(np.abs(received["repaired"] - expected["repaired"])[hole] < 1e-4) > 0.99
+    np.testing.assert_allclose(received["uncertainty"], expected["uncertainty"], atol=1e-4)
+    repaired = load(onnx_export)["serving_default"](image=image, mask=mask)
+    nothing = cases.emptied("paint", given) | {"temperature": np.array(0.0, np.float32)}
+    blank = nothing | {
+        "sketch": given["sketch"],
+        "sketch_mask": 0.0 * mask,
+        "reference": np.full((1, 16, 16, 3), -1.0, np.float32),
+    }
+    for inputs in (nothing, blank):
+        received = paint(**inputs)
+        for name, wanted in repaired.items():
+            np.testing.assert_allclose(received[name], wanted, atol=1e-5)
 
 
 def test_float16_is_half_the_size_and_near(model: Any, source: Any, tmp_path: Path) -> None:
@@ -148,7 +171,7 @@ def test_unwritable_folder_is_told(model: Any, source: Any, tmp_path: Path) -> N
         export_onnx(model, tmp_path / "file" / "x", source=source)
 
 
-@pytest.mark.parametrize("name", ["serving_default", "refine"])
+@pytest.mark.parametrize("name", ["serving_default", "paint", "refine"])
 def test_for_tensorrt_every_operator_is_one_that_it_takes(
     model: Any, source: Any, name: str
 ) -> None:

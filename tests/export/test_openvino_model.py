@@ -17,7 +17,7 @@ def test_float32_gives_the_models_pixels(model: Any, source: Any, tmp_path: Path
             results = function(**case.inputs)
             for key, wanted in case.expected.items():
                 assert np.mean(np.abs(results[key] - wanted) <= 1e-4) > 0.999
-    assert set(loaded) == {"serving_default", "refine"}
+    assert set(loaded) == {"serving_default", "paint", "refine"}
 
 
 def test_float32_needs_no_hint_from_who_compiles_it(

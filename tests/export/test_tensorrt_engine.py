@@ -131,7 +131,8 @@ def test_trtexec_line_says_the_same_as_the_builder() -> None:
         "--hardwareCompatibilityLevel=ampere+ --versionCompatible"
     )
     assert trtexec_line("refine", SMALL).endswith(
-        "--maxShapes=image:2x128x128x3,mask:2x128x128x1,guide:2x128x128x3,reference:4x512x512x3"
+        "--maxShapes=image:2x128x128x3,mask:2x128x128x1,guide:2x128x128x3,"
+        "sketch:2x128x128x3,sketch_mask:2x128x128x1,reference:4x512x512x3"
     )
 
 

@@ -12,6 +12,7 @@ from cnnlg_tf.models.sketch import (
     half_known,
     halved,
     make_sketch,
+    redrawn,
     without_halos,
 )
 
@@ -104,8 +105,19 @@ def test_repairs_follow_a_sketch_and_without_one_are_as_before(tiny_model: Any) 
     image, mask = two_sides(), hole()
     plain, _ = tiny_model.repair(image, mask)
     colours, strokes = line()
-    empty, _ = tiny_model.repair(image, mask, sketch=colours, sketch_mask=0 * strokes)
-    np.testing.assert_allclose(empty, plain, atol=1e-6)
+    guide = np.stack([np.roll(image, shift, axis=2) for shift in range(-2, 3)]).mean(axis=0)
+    smooth = tiny_model.refine(image, mask, guide)
+    empty, absent = np.zeros((0, 0, 0, 3), np.float32), np.full((1, 16, 16, 3), -1.0, np.float32)
+    for sketch, stroke, reference, compact in (
+        (empty, empty[..., :1], empty, True),
+        (colours, 0 * strokes, absent, True),
+        (colours, 0 * strokes, absent, False),
+    ):
+        said = {"sketch": sketch, "sketch_mask": stroke, "reference": reference, "compact": compact}
+        repaired, _ = tiny_model.repair(image, mask, **said)
+        refined = tiny_model.refine(image, mask, guide, **said)
+        for received, wanted in ((repaired, plain), (refined, smooth)):
+            np.testing.assert_allclose(received, wanted, rtol=0.0, atol=0.0 if compact else 1e-6)
 
     def across(repaired: Any) -> float:
         """Mean step over the line, in the hole's middle rows."""
@@ -117,9 +129,20 @@ def test_repairs_follow_a_sketch_and_without_one_are_as_before(tiny_model: Any) 
     assert np.isfinite(drawn).all()
     true = across(image)
     assert min(across(drawn), across(sampled)) > 0.9 * true and across(plain) < 0.8 * true
-    guide = np.stack([np.roll(image, shift, axis=2) for shift in range(-2, 3)]).mean(axis=0)
     refined = tiny_model.refine(image, mask, guide, sketch=colours, sketch_mask=strokes)
     assert across(guide) < 0.7 * true < 0.9 * true < across(refined)
+
+
+def test_a_drawn_sketch_is_followed_alike_where_an_empty_one_costs_nothing() -> None:
+    (colours, strokes), mask, image = line((0.8, 0.2, 0.4)), hole(), 2.0 * two_sides() - 1.0
+    looked, plain = (make_sketch(colours, strokes, mask, compact) for compact in (True, False))
+    for made in (
+        lambda sketch: fill_with_sketch(image, mask, sketch),
+        lambda sketch: without_halos(0.3 * image, image, sketch),
+        lambda sketch: redrawn(image, mask, sketch),
+        edges,
+    ):
+        np.testing.assert_array_equal(made(looked), made(plain))
 
 
 def test_a_repair_overshoots_beside_no_stroke() -> None:

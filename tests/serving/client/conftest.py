@@ -24,6 +24,12 @@ IMAGE = ("DT_FLOAT", [-1, -1, -1, 3])
 PLANE = ("DT_FLOAT", [-1, -1, -1, 1])
 STRING = ("DT_STRING", [-1])
 NUMPY = {"DT_FLOAT": np.float32, "DT_HALF": np.float16, "DT_INT32": np.int32}
+SAID = {
+    "sketch": IMAGE,
+    "sketch_mask": PLANE,
+    "reference": IMAGE,
+    "detail": ("DT_FLOAT", []),
+}
 SIGNATURES: dict[str, Any] = {
     "serving_default": (
         {"image": IMAGE, "mask": PLANE},
@@ -38,10 +44,19 @@ SIGNATURES: dict[str, Any] = {
             "image": IMAGE,
             "mask": PLANE,
             "guide": IMAGE,
-            "detail": ("DT_FLOAT", []),
-            "reference": IMAGE,
+            **SAID,
         },
         {"repaired": IMAGE},
+    ),
+    "paint": (
+        {
+            "image": IMAGE,
+            "mask": PLANE,
+            **SAID,
+            "seed": ("DT_INT32", [2]),
+            "temperature": ("DT_FLOAT", []),
+        },
+        {"repaired": IMAGE, "uncertainty": PLANE},
     ),
     "sample": (
         {
@@ -70,9 +85,17 @@ def run_model(signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.nda
     mask = inputs["mask"]
     if signature == "refine":
         # darker by the detail, and as bright as the references that hold something
-        light = np.maximum(inputs["reference"], 0.0).mean()
+        light = inputs["reference"].mean() if inputs["reference"].size else 0.0
         filled = np.clip(inputs["guide"] - inputs["detail"] / 4 + light, 0.0, 1.0)
         return {"repaired": (image * (1 - mask) + filled * mask).astype(np.float32)}
+    if signature == "paint":
+        light = inputs["reference"].mean() if inputs["reference"].size else 0.0
+        draw = inputs["temperature"] * np.float32(inputs["seed"].sum() % 16) / 16
+        filled = np.full_like(image, inputs["detail"] / 4 + light + draw)
+        if inputs["sketch_mask"].size:
+            filled = np.where(inputs["sketch_mask"] > 0.5, inputs["sketch"], filled)
+        painted = (image * (1 - mask) + np.minimum(filled, 1.0) * mask).astype(np.float32)
+        return {"repaired": painted, "uncertainty": mask / 4}
     if signature == "sample":
         fill = inputs["temperature"] * np.float32(inputs["seed"].sum() % 16) / 16
         return {"repaired": (image * (1 - mask) + fill * mask).astype(np.float32)}

@@ -105,7 +105,7 @@ def test_sample_sends_seed_and_temperature(connect: Connect, model: Any) -> None
 def test_refine_sends_guide_detail_and_reference(connect: Connect, model: Any) -> None:
     client = connect(model.address)
     image, mask, guide = np.zeros((4, 4, 3)), np.ones((4, 4)), np.full((4, 4, 3), 0.5, np.float32)
-    light = np.full((2, 5, 6, 3), 0.125, np.float32)
+    light = np.full((2, 16, 16, 3), 0.125, np.float32)
     for arguments, wanted in (((), 0.25), ((2.0,), 0.0), ((1.0, light), 0.375)):
         refined = client.refine(image, mask, guide, *arguments)
         np.testing.assert_array_equal(refined, np.full((4, 4, 3), wanted, np.float32), strict=True)
@@ -115,6 +115,48 @@ def test_refine_sends_guide_detail_and_reference(connect: Connect, model: Any) -
         client.refine(image, mask, np.zeros((5, 4, 3)))
     with pytest.raises(ImageError, match="reference must lie in"):
         client.refine(image, mask, guide, reference=-light)
+
+
+def test_paint_sends_all_that_is_said(connect: Connect, model: Any) -> None:
+    client = connect(model.address)
+    image, mask = np.zeros((20, 18, 3)), np.ones((20, 18))
+    light = np.full((2, 16, 17, 3), 0.125, np.float32)
+    for options, wanted in (
+        ({}, 0.25),
+        ({"detail": 2.0}, 0.5),
+        ({"reference": light}, 0.375),
+        ({"seed": 2**32 + 7, "temperature": 0.5}, 0.5),
+    ):
+        repaired, uncertainty = client.paint(image, mask, **options)
+        np.testing.assert_array_equal(
+            repaired, np.full_like(image, wanted, np.float32), strict=True
+        )
+        np.testing.assert_array_equal(uncertainty, np.full((20, 18, 1), 0.25), strict=False)
+    strokes = np.zeros((20, 18), bool)
+    strokes[3] = True
+    sketch = np.full((20, 18, 3), 255, np.uint8)
+    painted = client.paint(image, mask, sketch=sketch, sketch_mask=strokes).repaired
+    np.testing.assert_array_equal(painted, np.where(strokes[..., None], 1.0, 0.25) + 0 * image)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sketch": np.zeros((19, 18, 3))}, "a sketch and a sketch_mask, .*, come together"),
+        (
+            {"sketch": np.zeros((19, 18, 3)), "sketch_mask": np.zeros((20, 18))},
+            r"sketch must be \(20, 18, 3\) like the image. Received: sketch.shape=\(19, 18, 3\)",
+        ),
+        ({"reference": np.zeros((15, 18, 3))}, "reference must have sides of at least 16 pixels"),
+        ({"reference": np.full((16, 18, 3), 2.0)}, "reference must lie in"),
+    ],
+)
+def test_paint_is_checked_before_it_is_sent(
+    connect: Connect, model: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ImageError, match=message):
+        connect(model.address).paint(np.zeros((20, 18, 3)), np.ones((20, 18)), **options)
+    assert "Predict" not in model.calls
 
 
 def test_find_damage(connect: Connect, model: Any) -> None:

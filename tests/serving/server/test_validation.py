@@ -164,13 +164,15 @@ def described(*signatures: str) -> dict[str, dict[str, InputRule]]:
 
 
 PLANE = zeros(1, 8, 9, 1)
-PRODUCT = described("serving_default", "refine", "sample", "find_damage", "inpaint_bytes")
+PRODUCT = described("serving_default", "paint", "refine", "sample", "find_damage", "inpaint_bytes")
 
 
 def product_inputs(signature: str, **changes: Any) -> dict[str, np.ndarray]:
     hole = zeros(1, 8, 9, 1)
     hole[:, 2:4] = 1.0
     good = arguments(signature, np.full((1, 8, 9, 3), 0.5, np.float32), hole)
+    if "reference" in good:
+        good["reference"] = zeros(1, 16, 16, 3)
     return good | {name: np.asarray(value, np.float32) for name, value in changes.items()}
 
 
@@ -205,7 +207,8 @@ def test_what_the_hole_holds_is_missing_and_may_be_anything(signature: str, valu
         ("sample", {"temperature": np.nan}, "temperature must be 0 or more. Received: 1 of 1 values outside, 1 NaN"),
         ("refine", {"detail": 2.5}, "detail must lie in [0, 2]. Received: 1 of 1 values outside, from 2.5 to 2.5"),
         ("refine", {"guide": with_pixel(np.nan, 2)}, "guide must lie in [0, 1]. Received: 1 of 216 values outside, 1"),
-        ("refine", {"reference": with_pixel(1.5, 0)}, "reference must be at most 1."),
+        ("refine", {"reference": 1.5 + zeros(1, 16, 16, 3)}, "reference must be at most 1."),
+        ("paint", {"sketch": with_pixel(1.5, 2)}, "sketch must lie in [0, 1]. Received: 1 of 216 values outside"),
         ("find_damage", {"image": with_pixel(np.nan, 2)}, "image must lie in [0, 1]. Received: 1 of 216"),
     ],
 )  # fmt: skip
@@ -220,7 +223,7 @@ def test_values_outside_an_exports_ranges_are_refused(
 def test_what_rounding_adds_and_references_of_nothing_pass() -> None:
     image = with_pixel(1.0005, 0)
     check_inputs(
-        product_inputs("refine", image=image, guide=image, reference=-image),
+        product_inputs("refine", image=image, guide=image, reference=zeros(1, 16, 16, 3) - 1),
         PRODUCT["refine"],
         Limits(),
     )
@@ -230,3 +233,45 @@ def test_models_without_a_manifest_take_any_value() -> None:
     check_inputs(
         {"x": np.float32([np.nan, 300])}, input_rules(signature([-1]), None, bool), Limits()
     )
+
+
+PAINT = RULES | {
+    "sketch": InputRule("float32", ("batch", "height", "width", 3), or_empty=True),
+    "reference": InputRule("float32", ("references", "rows >= 16", "columns >= 16", 3), True),
+}
+
+
+def painting(sketch: np.ndarray, reference: np.ndarray) -> dict[str, np.ndarray]:
+    image, mask = zeros(1, 20, 24, 3), zeros(1, 20, 24, 1)
+    return {"image": image, "mask": mask, "sketch": sketch, "reference": reference}
+
+
+@pytest.mark.parametrize("empty", [(0,), (0, 0, 0, 3), (1, 0, 0, 3), (0, 16, 16, 3)])
+def test_what_may_be_empty_is_so_in_any_shape(empty: tuple[int, ...]) -> None:
+    check_inputs(painting(zeros(*empty), zeros(*empty)), PAINT, Limits())
+    check_inputs(painting(zeros(1, 20, 24, 3), zeros(2, 16, 30, 3)), PAINT, Limits())
+    assert "with no dimension of size 0" in refused({"image": zeros(0, 8, 8, 3)})
+
+
+@pytest.mark.parametrize(
+    ("sketch", "reference", "message"),
+    [
+        (
+            (1, 20, 20, 3),
+            (0,),
+            "input sketch must be float32 [batch, height, width, 3] or empty with the width of input image, 24. "
+            "Received: float32 [1, 20, 20, 3]",
+        ),
+        (
+            (0,),
+            (1, 30, 15, 3),
+            "input reference must be float32 [references, rows >= 16, columns >= 16, 3] or empty. "
+            "Received: float32 [1, 30, 15, 3]",
+        ),
+        ((0,), (30, 16, 3), "input reference must be float32 [references"),
+    ],
+)
+def test_a_sketch_is_like_the_photo_and_references_are_not_too_small(
+    sketch: tuple[int, ...], reference: tuple[int, ...], message: str
+) -> None:
+    assert message in refused(painting(zeros(*sketch), zeros(*reference)), PAINT)
