@@ -19,6 +19,7 @@ class Format:
     precisions: what it can be made in; default: what it is made in when nobody says.
     options: the exporter's own arguments, by the names that `bundle.Options` gives them.
     proven_as: the format that stands beside it in its folder, for which a CPU proves parity where it cannot run this.
+    takes_empty: whether an argument that may be empty can be; else a caller gives one without effect.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Format:
     options: tuple[str, ...] = ()
     runtime: str | None = None
     proven_as: str | None = None
+    takes_empty: bool = True
 
     @property
     def on_cpu(self) -> bool:
@@ -85,6 +87,7 @@ FORMATS = {
             options=("builder", "profile", "capabilities", "classic"),
             runtime="tensorrt_runtime",
             proven_as="onnx",
+            takes_empty=False,
         ),
     )
 }

@@ -85,7 +85,7 @@ def test_report_measures_exports(
         row.parity.max_abs < 1e-3 and row.cost["latency_ms"] > 0 and row.cost["peak_megabytes"] > 20
     )
     written = json.loads((tmp_path / "report" / "parity.json").read_text())
-    assert len(written["cases"]) == 24 and written["exports"][0]["parity"]["known_exact"]
+    assert len(written["cases"]) == 36 and written["exports"][0]["parity"]["known_exact"]
     assert "| onnx fp32 |" in (tmp_path / "report" / "parity.md").read_text()
     with Image.open(tmp_path / "report" / "worst.png") as picture:
         assert picture.width % 4 == 0

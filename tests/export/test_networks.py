@@ -109,7 +109,7 @@ def older(export: Path, folder: Path, *names: str) -> Path:
     made = json.loads((old / "manifest.json").read_text())
     for name in names:
         (old / f"{name}.onnx").unlink()
-        del made["files"][f"{name}.onnx"], made["signatures"][name]
+        del made["files"][f"{name}.onnx"], made["signatures"][name], made["ranges"][name]
     (old / "manifest.json").write_text(json.dumps(made))
     return old
 
@@ -119,7 +119,7 @@ def test_what_an_older_export_cannot_do_is_told(onnx_export: Path, tmp_path: Pat
     with pytest.raises(ConfigError, match="another detail than 1 .* which can do a repair of"):
         Inpainter(old).repair(scene(8), hole(), detail=0.0)
     made = json.loads((old / "manifest.json").read_text())
-    del made["signatures"]["refine"]["inputs"]["sketch"]
+    del made["signatures"]["refine"]["inputs"]["sketch"], made["ranges"]["refine"]["sketch"]
     (old / "manifest.json").write_text(json.dumps(made))
     with pytest.raises(ArtefactError, match="refine of an export must take .*; export it again"):
         ExportNetwork(old)
