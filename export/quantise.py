@@ -38,6 +38,23 @@ def quantise(proto: Any, name: str, photos: list[np.ndarray]) -> Any:
         ExportError: `photos` is empty.
     """
     import onnx
+
+    if not photos:
+        raise ExportError("int8 needs at least one calibration photo. Received: none")
+    nodes = nodes_to_quantise(proto)
+    if nodes:
+        quantised = _with_integers(proto, nodes, _cases(name, photos))
+    else:  # of a model without a merge; onnxruntime would take an empty list for all
+        quantised = onnx.ModelProto()
+        quantised.CopyFrom(proto)
+    _store_small(quantised)
+    onnx.checker.check_model(quantised, full_check=True)
+    return quantised
+
+
+def _with_integers(proto: Any, nodes: list[str], cases: Iterator[dict[str, np.ndarray]]) -> Any:
+    """The model with Q/DQ pairs around the named nodes, calibrated by the cases."""
+    import onnx
     from onnxruntime.quantization import (
         CalibrationDataReader,
         CalibrationMethod,
@@ -46,15 +63,9 @@ def quantise(proto: Any, name: str, photos: list[np.ndarray]) -> Any:
         quantize_static,
     )
 
-    if not photos:
-        raise ExportError("int8 needs at least one calibration photo. Received: none")
-
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is an optional extra
-        def __init__(self) -> None:
-            self._cases = _cases(name, photos)
-
         def get_next(self) -> dict[str, np.ndarray] | None:
-            return next(self._cases, None)
+            return next(cases, None)
 
     with errors_only(), tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
@@ -67,14 +78,11 @@ def quantise(proto: Any, name: str, photos: list[np.ndarray]) -> Any:
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
-            nodes_to_quantize=nodes_to_quantise(proto),
+            nodes_to_quantize=nodes,
             calibrate_method=CalibrationMethod.MinMax,
             extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
         )
-        quantised = onnx.load(target)
-    _store_small(quantised)
-    onnx.checker.check_model(quantised, full_check=True)
-    return quantised
+        return onnx.load(target)
 
 
 def nodes_to_quantise(proto: Any) -> list[str]:

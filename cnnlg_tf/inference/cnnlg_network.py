@@ -42,7 +42,7 @@ class CnnlgNetwork:
         }
         # by method and by which of the inputs are given
         self._graphs: dict[tuple[str, ...], Any] = {}
-        self._find = tf.function(model.find_damage, input_signature=[image])
+        self._find = tf.function(model.find_damage, input_signature=[image], autograph=False)
 
     def __str__(self) -> str:
         return f"{type(self.model).__name__} in TensorFlow"
@@ -83,7 +83,10 @@ class CnnlgNetwork:
             # a partial: TensorFlow takes functions of one code for one, and warns that it is traced often
             named = partial(_call, getattr(self.model, method), names)
             signature = [self._inputs[name] for name in names]
-            self._graphs[method, *names] = tf.function(named, input_signature=signature)
+            # without AutoGraph, which finds nothing to convert here and takes as long as the tracing
+            self._graphs[method, *names] = tf.function(
+                named, input_signature=signature, autograph=False
+            )
         return self._graphs[method, *names]
 
     def find_damage(self, image: np.ndarray) -> np.ndarray:

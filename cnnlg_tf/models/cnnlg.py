@@ -308,8 +308,9 @@ class CNNLG(keras.Model):
         """The latent map h at 1/8 scale: its expected value, or one drawn with `seed`; zeros without a latent guide."""
         distribution = self.guide(context.filled, context.mask)
         if distribution is None:
-            shape = tf.shape(context.mask) // [1, 8, 8, 1] * [1, 1, 1, self.config.latent_channels]
-            zeros = tf.zeros(shape)
+            batch, height, width, _ = tf.unstack(tf.shape(context.mask))
+            # one by one: a convolution of a number of channels that is not known cannot be exported
+            zeros = tf.zeros([batch, height // 8, width // 8, self.config.latent_channels])
             distribution = gaussian.Gaussian(zeros, zeros)
         return (
             distribution.mean if seed is None else gaussian.sample(distribution, seed, temperature)
@@ -323,6 +324,8 @@ class CNNLG(keras.Model):
 
     def _create_weights(self) -> None:
         """Run every part once on a small image, so that weights exist and can be loaded."""
+        for part in (*self.layers, *self.prior.layers):
+            part.built = True  # else Keras traces it before it runs it, which takes twice as long again
         image, mask = tf.zeros([1, 32, 32, 3]), tf.ones([1, 32, 32, 1])
         context = self.context(image, mask)
         self.latent(context)
