@@ -33,6 +33,39 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
+CONVERTING = tuple(
+    f"tests/export/test_{name}.py"
+    for name in ("frozen", "networks", "onnx_model", "openvino_model", "litert_model")
+)
+"""Files whose tests share the conversions of a whole model: one worker runs them all."""
+LONGEST = (*CONVERTING, "tests/training/", "tests/export/", "tests/models/", "tests/bulk/")
+"""Begun last, they would keep one of two workers waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    places = {longest: place for place, longest in enumerate(LONGEST)}
+
+    def place(item: pytest.Item) -> int:
+        found = (n for start, n in places.items() if item.nodeid.startswith(start))
+        return next(found, len(LONGEST))
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """`--dist loadfile`, with the files of CONVERTING as one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "converting" if file in CONVERTING else file
+
+    return Files(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def make_photo(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
     """A smooth photo with a little grain: uint8 [height, width, 3]."""
     rng = np.random.default_rng(seed)
@@ -41,6 +74,19 @@ def make_photo(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
     waves = np.stack([np.sin(x / 9 + p) + np.cos(y / 7 - p) for p in phase], axis=-1)
     grain = rng.normal(0, 4, waves.shape)
     return np.clip(128 + 50 * waves + grain, 0, 255).astype(np.uint8)
+
+
+def write_checkpoint(folder: Path, model: Any) -> Path:
+    """A checkpoint as training writes it, at step 1."""
+    from cnnlg_tf.checkpoint import save_checkpoint
+    from cnnlg_tf.config import dump_config, parse_config
+
+    tree = {
+        "data": {"kind": "synthetic"},
+        "train": {"phases": [{"name": "p", "kind": "prediction", "steps": 1}]},
+        "model": model.config.model_dump(mode="json"),
+    }
+    return save_checkpoint(folder, model, dump_config(parse_config(tree)), {"step": 1})
 
 
 def make_mask(height: int = 48, width: int = 64) -> np.ndarray:
@@ -124,23 +170,43 @@ def tiny_model(tiny_model_config: ModelConfig) -> Any:
 
 
 @pytest.fixture(scope="session")
-def checkpoint(tiny_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint folder of `tiny_model`, as training writes it. The session shares it."""
-    from cnnlg_tf.checkpoint import save_checkpoint
-    from cnnlg_tf.config import dump_config, parse_config
+def tiny_network(tiny_model: Any) -> Any:
+    """`tiny_model` as a Network, shared: each way to be asked is traced once."""
+    from cnnlg_tf.inference.cnnlg_network import CnnlgNetwork
 
-    tree = {
-        "data": {"kind": "synthetic"},
-        "train": {"phases": [{"name": "p", "kind": "prediction", "steps": 1}]},
-        "model": tiny_model.config.model_dump(mode="json"),
+    return CnnlgNetwork(tiny_model)
+
+
+@pytest.fixture(scope="session")
+def plain_model_config(tiny_model_config: ModelConfig) -> ModelConfig:
+    """The prior and the latent guide: what is made, traced and converted fastest."""
+    off = {
+        part: getattr(tiny_model_config, part).model_copy(update={"enabled": False})
+        for part in ("gradient_guide", "merge", "damage_finder")
     }
-    folder = tmp_path_factory.mktemp("model") / "checkpoint-1"
-    return save_checkpoint(folder, tiny_model, dump_config(parse_config(tree)), {"step": 1})
+    return tiny_model_config.model_copy(update={"scan_steps": 2, "mixtures": 1, **off})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def untrained(plain_model_config: ModelConfig) -> Any:
+    """A CNNLG of `plain_model_config` with seeded weights, shared: do not train it in place."""
+    import keras
+
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+    keras.utils.set_random_seed(0)
+    return CNNLG(plain_model_config)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(untrained: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder of `untrained`. The session shares it."""
+    return write_checkpoint(tmp_path_factory.mktemp("model") / "checkpoint-1", untrained)
+
+
+@pytest.fixture(scope="session")
 def stirred(tiny_model_config: Any) -> Any:
-    """A model whose kernels that start at zero are random: nothing is the identity any more."""
+    """A model whose kernels that start at zero are random: nothing is the identity any more. Do not train it."""
     import keras
 
     from cnnlg_tf.models.cnnlg import CNNLG

@@ -16,6 +16,7 @@ from PIL import Image
 import cnnlg_tf
 from cnnlg_tf.cli import main
 from cnnlg_tf.photos import read_photo
+from tests.conftest import write_checkpoint
 
 
 def run(*arguments: str | Path) -> Any:
@@ -76,8 +77,15 @@ def test_inpaint_in_a_process_says_one_line(
     assert np.array_equal(read_photo(output).pixels[known], photo[known])
 
 
-def test_repair_tells_what_was_found(checkpoint: Path, photo_path: Path, tmp_path: Path) -> None:
+def test_repair_tells_what_was_found(
+    plain_model_config: Any, tiny_model_config: Any, photo_path: Path, tmp_path: Path
+) -> None:
     """The untrained finder gives each pixel 1/2: nothing by default, all where sensitivity is more."""
+    from cnnlg_tf.models.cnnlg import CNNLG
+
+    finder = {"damage_finder": tiny_model_config.damage_finder}
+    model = CNNLG(plain_model_config.model_copy(update=finder))
+    checkpoint = write_checkpoint(tmp_path / "checkpoint-1", model)
     out = tmp_path / "out.png"
     result = run("repair", photo_path, "--model", checkpoint, "-o", out, "--save-mask")
     assert result.exit_code == 0, result.output

@@ -11,11 +11,11 @@ from cnnlg_tf.describe import describe
 from cnnlg_tf.errors import ArtefactError, CheckpointError
 
 
-def test_checkpoint(checkpoint: Path, tiny_model: Any) -> None:
+def test_checkpoint(checkpoint: Path, untrained: Any) -> None:
     told = yaml.safe_load(describe(checkpoint))
     parameters = told["parameters"]
     assert parameters["total"] == sum(v for k, v in parameters.items() if k != "total")
-    assert parameters["total"] == tiny_model.count_params()
+    assert parameters["total"] == untrained.count_params()
     assert told["config"]["widths"] == [8, 8, 8, 8]
     assert told["checkpoint"]["licence"] == "not stated"
     assert "model.weights.h5" in told["files"]

@@ -11,11 +11,11 @@ from cnnlg_tf.inference.cnnlg_network import CnnlgNetwork
 from tests.networks import MeanFill
 
 
-def test_networks_and_models(tiny_model: Any, checkpoint: Path) -> None:
+def test_networks_and_models(untrained: Any, checkpoint: Path) -> None:
     network = MeanFill()
     assert cnnlg_tf.open_network(network) is network
-    opened = cnnlg_tf.open_network(tiny_model)
-    assert isinstance(opened, CnnlgNetwork) and opened.model is tiny_model
+    opened = cnnlg_tf.open_network(untrained)
+    assert isinstance(opened, CnnlgNetwork) and opened.model is untrained
     assert isinstance(cnnlg_tf.open_network(checkpoint), CnnlgNetwork)
 
 

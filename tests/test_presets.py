@@ -33,16 +33,16 @@ def assert_same(model: Any, other: Any) -> None:
         np.testing.assert_array_equal(one, two)
 
 
-def test_a_preset_s_folder_comes_back(tiny_model: Any, tmp_path: Path) -> None:
-    tiny_model.save_to_preset(tmp_path / "mine", licence="CC0-1.0")
-    assert_same(tiny_model, cnnlg_tf.CNNLG.from_preset(tmp_path / "mine"))
-    assert_same(tiny_model, cnnlg_tf.load(tmp_path / "mine"))
+def test_a_preset_s_folder_comes_back(untrained: Any, tmp_path: Path) -> None:
+    untrained.save_to_preset(tmp_path / "mine", licence="CC0-1.0")
+    assert_same(untrained, cnnlg_tf.CNNLG.from_preset(tmp_path / "mine"))
+    assert_same(untrained, cnnlg_tf.load(tmp_path / "mine"))
     assert json.loads((tmp_path / "mine" / "checkpoint.json").read_text())["licence"] == "CC0-1.0"
 
 
-def test_a_keras_file_comes_back(tiny_model: Any, tmp_path: Path) -> None:
-    tiny_model.save(tmp_path / "model.keras")
-    assert_same(tiny_model, keras.saving.load_model(tmp_path / "model.keras"))
+def test_a_keras_file_comes_back(untrained: Any, tmp_path: Path) -> None:
+    untrained.save(tmp_path / "model.keras")
+    assert_same(untrained, keras.saving.load_model(tmp_path / "model.keras"))
 
 
 def test_a_name_is_the_preset_even_beside_a_folder_of_that_name(
@@ -66,7 +66,7 @@ def test_unknown_presets_are_told(tmp_path: Path) -> None:
 
 
 def test_a_preset_from_a_url_is_fetched_once_and_checked(
-    tiny_model: Any, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    untrained: Any, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed = tmp_path / "preset.zip"
     with zipfile.ZipFile(packed, "w") as archive:
@@ -80,7 +80,7 @@ def test_a_preset_from_a_url_is_fetched_once_and_checked(
         "gone": Preset("", (tmp_path / "none.zip").as_uri(), "1" * 64, "CC0-1.0"),
     }
     monkeypatch.setattr(presets, "PRESETS", made)
-    assert_same(tiny_model, load_preset("mine"))
+    assert_same(untrained, load_preset("mine"))
     for name, message in (
         ("altered", f"must have the sha256 0.*Received: {right}"),
         ("gone", "zip file at"),
@@ -88,7 +88,7 @@ def test_a_preset_from_a_url_is_fetched_once_and_checked(
         with pytest.raises(CheckpointError, match=message):
             load_preset(name)
     packed.unlink()
-    assert_same(tiny_model, load_preset("mine"))
+    assert_same(untrained, load_preset("mine"))
     assert [p.name for p in (tmp_path / "cache" / "cnnlg-tf" / "presets").iterdir()] == [right]
 
 

@@ -18,20 +18,20 @@ from cnnlg_tf.publish import publish
 
 
 def test_a_published_checkpoint_repairs_alike_and_tells_no_folders(
-    tiny_model: CNNLG, tmp_path: Path
+    untrained: CNNLG, tmp_path: Path
 ) -> None:
     phase = {"name": "p", "kind": "prediction", "steps": 1}
     config = parse_config(
         {
             "data": {"root": "/home/somebody/photos"},
-            "model": tiny_model.config.model_dump(mode="json"),
+            "model": untrained.config.model_dump(mode="json"),
             "train": {"phases": [phase], "vgg_weights": "/home/somebody/vgg16.npz"},
         }
     )
     about = {"phase": "p", "phase_step": 1, "step": 1}
     source = cnnlg_tf.checkpoint.save_checkpoint(
         tmp_path / "checkpoint-00000001",
-        tiny_model,
+        untrained,
         dump_config(config),
         about,
         {"v00000": np.zeros(1)},
@@ -43,11 +43,11 @@ def test_a_published_checkpoint_repairs_alike_and_tells_no_folders(
     assert tree["data"]["root"] == "photos" and tree["train"]["vgg_weights"] == "vgg16.npz"
     image = tf.random.stateless_uniform([1, 32, 48, 3], [0, 1])
     mask = tf.cast(tf.random.stateless_uniform([1, 32, 48, 1], [0, 2]) > 0.7, tf.float32)
-    before, _ = tiny_model.repair(image, mask)
+    before, _ = untrained.repair(image, mask)
     after, _ = cnnlg_tf.load(published).repair(image, mask)
     np.testing.assert_allclose(after, before, atol=2e-3)
-    other = CNNLG(tiny_model.config)
-    for variable, value in zip(other.network_weights, tiny_model.network_weights, strict=True):
+    other = CNNLG(untrained.config)
+    for variable, value in zip(other.network_weights, untrained.network_weights, strict=True):
         variable.assign(3.0 * value)
     later = cnnlg_tf.checkpoint.save_checkpoint(
         tmp_path / "checkpoint-00000002", other, dump_config(config), about, {"v00000": np.zeros(1)}

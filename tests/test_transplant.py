@@ -29,6 +29,8 @@ Made = tuple[Path, Any]  # a checkpoint's folder and its model
 def _make(folder: Path, model_config: Any, seed: int) -> Made:
     from cnnlg_tf.models.cnnlg import CNNLG
 
+    merge = model_config.merge.model_copy(update={"enabled": False})
+    model_config = model_config.model_copy(update={"merge": merge})
     config = parse_config(
         {
             "data": {"kind": "synthetic"},

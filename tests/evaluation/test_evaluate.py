@@ -17,7 +17,7 @@ from cnnlg_tf.errors import ConfigError, DataError, MaskError
 from cnnlg_tf.evaluation.evaluate import evaluate
 from cnnlg_tf.evaluation.results import OURS, Evaluation
 from cnnlg_tf.inference.inpainter import Inpainter
-from cnnlg_tf.models.cnnlg import CNNLG
+from cnnlg_tf.inference.network import Network
 from tests.networks import MeanFill
 
 
@@ -67,13 +67,13 @@ def test_peers_alone(root: Path) -> None:
 
 
 def test_a_network_is_measured_as_the_inpainter_repairs(
-    tiny_model: CNNLG, photo_folder: Callable[..., Path]
+    tiny_network: Network, photo_folder: Callable[..., Path]
 ) -> None:
     root = photo_folder(count=1, height=300, width=300)
     options = {"mask_kinds": ("box",), "size": 288, "fit": "resize", "peers": ()}
-    found = evaluate(tiny_model, root, pictures=1, **options)  # type: ignore[arg-type]
+    found = evaluate(tiny_network, root, pictures=1, **options)  # type: ignore[arg-type]
     shown = found.shown[0]
-    expected = Inpainter(tiny_model).repair(shown.case.damaged, shown.case.mask).photo
+    expected = Inpainter(tiny_network).repair(shown.case.damaged, shown.case.mask).photo
     assert np.array_equal(shown.repairs[OURS], expected)
 
 
@@ -162,9 +162,9 @@ def test_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert result.exit_code == 1 and "Error: mask kind must be one of" in result.output
 
 
-def test_a_real_model_is_measured(root: Path, tiny_model: object) -> None:
+def test_a_real_model_is_measured(root: Path, tiny_network: Network) -> None:
     found = evaluate(
-        tiny_model,  # type: ignore[arg-type]
+        tiny_network,
         root,
         mask_kinds=("thin", "box"),
         size=48,

@@ -1,5 +1,11 @@
-"""One tiny model, frozen and converted once, for all export tests."""
+"""Two tiny models, each frozen and converted once for all export tests.
 
+`model` has every part; its conversions take minutes, so only tests of what it alone has ask for them, and `make test`
+gives all of these to one worker. `plain_model` repairs without real pixels and converts in seconds: it is for tests of
+all else.
+"""
+
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +15,14 @@ import pytest
 from cnnlg_tf.config import ModelConfig
 
 
-@pytest.fixture(scope="session")
-def model(tiny_model_config: ModelConfig) -> Any:
-    """A tiny CNNLG whose every weight counts: a new model's last layers are zeros, which would hide lost weights."""
+def _weighty(config: ModelConfig) -> Any:
+    """A CNNLG whose every weight counts: a new model's last layers are zeros, which would hide lost weights."""
     import keras
 
     from cnnlg_tf.models.cnnlg import CNNLG
 
     keras.utils.set_random_seed(1)
-    model = CNNLG(tiny_model_config)
+    model = CNNLG(config)
     rng = np.random.default_rng(0)
     for variable in model.trainable_variables:
         if not variable.numpy().any():
@@ -25,15 +30,30 @@ def model(tiny_model_config: ModelConfig) -> Any:
     return model
 
 
-@pytest.fixture(scope="session")
-def source(model: Any) -> Any:
-    """What the exports share; int8 is calibrated by two small pictures. Do not change it in place."""
+def _source(model: Any) -> Any:
     from cnnlg_tf.export.cases import drawn_case
     from cnnlg_tf.export.source import Source
 
     source = Source(model)
     source.calibration = [drawn_case(1, 48, 64, seed=seed)[0][0] for seed in range(2)]
     return source
+
+
+@pytest.fixture(scope="session")
+def model(tiny_model_config: ModelConfig) -> Any:
+    return _weighty(tiny_model_config)
+
+
+@pytest.fixture(scope="session")
+def source(model: Any) -> Any:
+    """What the exports of `model` share; int8 is calibrated by two small pictures. Do not change it in place."""
+    return _source(model)
+
+
+@pytest.fixture(scope="session")
+def repairs_only(source: Any) -> Any:
+    """`source` for exports of `serving_default` alone."""
+    return replace(source, chosen=["serving_default"])
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +69,34 @@ def onnx_export(model: Any, source: Any, tmp_path_factory: pytest.TempPathFactor
     from cnnlg_tf.export.onnx_model import export_onnx
 
     return export_onnx(model, tmp_path_factory.mktemp("onnx") / "fp32", source=source)
+
+
+@pytest.fixture(scope="session")
+def plain_model(plain_model_config: ModelConfig, tiny_model_config: ModelConfig) -> Any:
+    """It finds damage too, but offers neither paint nor refine."""
+    finder = tiny_model_config.damage_finder
+    return _weighty(plain_model_config.model_copy(update={"damage_finder": finder}))
+
+
+@pytest.fixture(scope="session")
+def plain_source(plain_model: Any) -> Any:
+    return _source(plain_model)
+
+
+@pytest.fixture(scope="session")
+def plain_saved_model(
+    plain_model: Any, plain_source: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    from cnnlg_tf.export.saved_model import export_saved_model
+
+    folder = tmp_path_factory.mktemp("plain_saved_model")
+    return export_saved_model(plain_model, folder, source=plain_source)
+
+
+@pytest.fixture(scope="session")
+def plain_onnx(
+    plain_model: Any, plain_source: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    from cnnlg_tf.export.onnx_model import export_onnx
+
+    return export_onnx(plain_model, tmp_path_factory.mktemp("plain") / "fp32", source=plain_source)

@@ -22,14 +22,14 @@ def test_every_exporter_refuses_a_precision_that_it_lacks(name: str, tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
-def test_exports_run_without_tensorflow(onnx_export: Path) -> None:
+def test_exports_run_without_tensorflow(plain_onnx: Path) -> None:
     code = f"""
 import sys
 sys.modules["tensorflow"] = sys.modules["keras"] = None
 import numpy as np
 from cnnlg_tf.export import bundle, litert_model, onnx_model, openvino_model, runners, saved_model
 image, mask = np.full((1, 32, 48, 3), 0.5, np.float32), np.zeros((1, 32, 48, 1), np.float32)
-results = runners.load({str(onnx_export)!r})["serving_default"](image=image, mask=mask)
+results = runners.load({str(plain_onnx)!r})["serving_default"](image=image, mask=mask)
 assert np.array_equal(results["repaired"], image) and not results["uncertainty"].any()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -6,9 +6,17 @@ import tensorflow as tf
 
 from cnnlg_tf.export.frozen import import_function
 
+WHOLE = [
+    pytest.param("source", name, marks=pytest.mark.slow)
+    for name in ("serving_default", "paint", "refine")
+]
 
-@pytest.mark.parametrize("name", ["serving_default", "paint", "refine"])
-def test_frozen_graph_has_no_variables_and_gives_the_models_pixels(source: Any, name: str) -> None:
+
+@pytest.mark.parametrize(("model", "name"), [("plain_source", "serving_default"), *WHOLE])
+def test_frozen_graph_has_no_variables_and_gives_the_models_pixels(
+    request: pytest.FixtureRequest, model: str, name: str
+) -> None:
+    source = request.getfixturevalue(model)
     frozen = source.frozen(name)
     for case in source.cases(name):
         results = import_function(frozen)(*map(tf.constant, case.inputs.values()))
@@ -24,3 +32,8 @@ def test_dilated_convolutions_are_one_node(source: Any) -> None:
         list(n.attr["dilations"].list.i) for n in source.frozen().graph_def.node if n.op == "Conv2D"
     ]
     assert "BatchToSpaceND" not in operators and [1, 2, 2, 1] in dilations
+
+
+def test_other_formats_have_no_checks(source: Any) -> None:
+    operators = {node.op for node in source.frozen().graph_def.node}
+    assert not operators & {"Assert", "PlaceholderWithDefault", "If", "StatelessIf"}

@@ -10,7 +10,7 @@ import pytest
 from cnnlg_tf.errors import ArtefactError, ExportError
 from cnnlg_tf.export import cases, operators
 from cnnlg_tf.export.onnx_model import OPSET, export_onnx, load
-from cnnlg_tf.export.quantise import quantise
+from cnnlg_tf.export.quantise import nodes_to_quantise, quantise
 from cnnlg_tf.export.signatures import SIGNATURES
 from cnnlg_tf.export.source import Source
 
@@ -84,11 +84,23 @@ def test_paint_gives_what_the_model_paints(onnx_export: Path, model: Any) -> Non
             np.testing.assert_allclose(received[name], wanted, atol=1e-5)
 
 
-def test_float16_is_half_the_size_and_near(model: Any, source: Any, tmp_path: Path) -> None:
-    folder = export_onnx(model, tmp_path / "fp16", precision="fp16", source=source)
+KINDS = ["plain_", pytest.param("", marks=pytest.mark.slow)]
+"""Of models: prefixes of the fixtures."""
+
+
+def export(request: pytest.FixtureRequest, kind: str, folder: Path, precision: str) -> Path:
+    model, source = (request.getfixturevalue(f"{kind}{name}") for name in ("model", "source"))
+    return export_onnx(model, folder / precision, precision=precision, source=source)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_float16_is_half_the_size_and_near(
+    request: pytest.FixtureRequest, kind: str, tmp_path: Path
+) -> None:
+    folder = export(request, kind, tmp_path, "fp16")
     made = json.loads((folder / "manifest.json").read_text())
-    assert made["parity"]["refine"]["hole_psnr"] > 38
-    assert made["precision"] == "fp16" and made["parity"]["serving_default"]["hole_psnr"] > 38
+    assert made["precision"] == "fp16" and "serving_default" in made["parity"]
+    assert all(figures["hole_psnr"] > 38 for figures in made["parity"].values())
     graph = onnx.load(folder / "model.onnx").graph
     weights = [t for t in graph.initializer if len(t.dims) == 4 and t.dims[1] > 1]
     halves = [t for t in weights if t.data_type == onnx.TensorProto.FLOAT16]
@@ -96,66 +108,78 @@ def test_float16_is_half_the_size_and_near(model: Any, source: Any, tmp_path: Pa
     assert all(t.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for t in graph.input)
 
 
-@pytest.fixture(scope="module")
-def int8_export(model: Any, source: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("int8") / "export"
-    return export_onnx(model, folder, precision="int8", source=source)
-
-
-def test_int8_stores_small_weights_and_is_near(int8_export: Path) -> None:
-    made = json.loads((int8_export / "manifest.json").read_text())
+@pytest.mark.parametrize("kind", KINDS)
+def test_int8_stores_small_weights_and_is_near(
+    request: pytest.FixtureRequest, kind: str, tmp_path: Path
+) -> None:
+    folder = export(request, kind, tmp_path, "int8")
+    made = json.loads((folder / "manifest.json").read_text())
     assert made["parity"]["serving_default"]["hole_psnr"] > 32
-    graph = onnx.load(int8_export / "model.onnx").graph
+    graph = onnx.load(folder / "model.onnx").graph
     kernels = [t for t in graph.initializer if len(t.dims) == 4 and t.dims[1] > 1]
     types = [t.data_type for t in kernels]
-    assert types.count(onnx.TensorProto.INT8) > 5 and onnx.TensorProto.FLOAT16 in types
-    assert onnx.TensorProto.FLOAT not in types
+    assert types.count(onnx.TensorProto.INT8) > (1 if kind else 5)
+    assert onnx.TensorProto.FLOAT16 in types and onnx.TensorProto.FLOAT not in types
+    integers = any(node.op_type == "QuantizeLinear" for node in graph.node)
+    assert integers == (not kind)  # a plain model has no merge
+    if integers:
+        check_integers_come_after_the_choice(graph)
 
 
-def test_int8_arithmetic_comes_after_the_choice_of_copies(int8_export: Path) -> None:
-    graph = onnx.load(int8_export / "model.onnx").graph
+def before_the_choice(graph: Any) -> list[Any]:
+    """The nodes that the choice of copies depends on."""
     makers = {name: node for node in graph.node for name in node.output}
     unseen = [node.input[0] for node in graph.node if node.op_type == "ArgMin"]
     assert unseen
-    seen, operators_before = set(), set()
+    seen: dict[str, Any] = {}
     while unseen:
         name = unseen.pop()
         if name in makers and name not in seen:
-            seen.add(name)
-            operators_before.add(makers[name].op_type)
+            seen[name] = makers[name]
             unseen += makers[name].input
+    return list(seen.values())
+
+
+def check_integers_come_after_the_choice(graph: Any) -> None:
+    operators_before = {node.op_type for node in before_the_choice(graph)}
     assert {"Conv", "DequantizeLinear"} <= operators_before  # weights may be rounded
     assert "QuantizeLinear" not in operators_before  # activations may not
-    assert any(node.op_type == "QuantizeLinear" for node in graph.node)
 
 
-def test_int8_needs_photos(source: Any) -> None:
+def test_what_int8_computes_with_integers_comes_after_the_choice(source: Any) -> None:
+    proto = source.onnx()
+    named = nodes_to_quantise(proto)
+    assert len(named) > 5
+    assert not {node.name for node in before_the_choice(proto.graph)} & set(named)
+
+
+def test_int8_needs_photos(plain_source: Any) -> None:
     with pytest.raises(ExportError, match="at least one calibration photo. Received: none"):
-        quantise(source.onnx(), "serving_default", [])
+        quantise(plain_source.onnx(), "serving_default", [])
 
 
-def test_unknown_precision_is_told(model: Any, tmp_path: Path) -> None:
+def test_unknown_precision_is_told(plain_model: Any, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="precision must be one of .* for onnx. Received: 'fp8'"):
-        export_onnx(model, tmp_path / "x", precision="fp8")
+        export_onnx(plain_model, tmp_path / "x", precision="fp8")
 
 
 def test_lost_weights_are_noticed_and_nothing_is_left(
-    model: Any, source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plain_model: Any, plain_source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damaged = onnx.ModelProto()
-    damaged.CopyFrom(source.onnx())
+    damaged.CopyFrom(plain_source.onnx())
     for tensor in damaged.graph.initializer:
         if len(tensor.dims) == 4 and tensor.dims[1] > 1:
             zeros = np.zeros(list(tensor.dims), np.float32)
             tensor.CopyFrom(onnx.numpy_helper.from_array(zeros, tensor.name))
-    broken = Source(model)
+    broken = Source(plain_model)
     broken.names = ["serving_default"]
     monkeypatch.setattr(broken, "onnx", lambda name: damaged)
     with pytest.raises(
         ExportError,
         match="serving_default of the export .*: fp32 must have 99% of the hole's values within 0.001",
     ):
-        export_onnx(model, tmp_path / "x", source=broken)
+        export_onnx(plain_model, tmp_path / "x", source=broken)
     assert not list(tmp_path.iterdir())
 
 
@@ -165,17 +189,26 @@ def test_damaged_file_is_told(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_unwritable_folder_is_told(model: Any, source: Any, tmp_path: Path) -> None:
+def test_unwritable_folder_is_told(plain_model: Any, plain_source: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="cannot be written"):
-        export_onnx(model, tmp_path / "file" / "x", source=source)
+        export_onnx(plain_model, tmp_path / "file" / "x", source=plain_source)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["serving_default", "paint", "refine"])
+def test_for_tensorrt_every_operator_is_one_that_it_takes(source: Any, name: str) -> None:
+    assert operators.unsupported_by_tensorrt(source.tensorrt_onnx(name)) == []
+
+
+def test_what_a_plain_model_needs_tensorrt_takes(plain_source: Any) -> None:
+    assert operators.unsupported_by_tensorrt(plain_source.tensorrt_onnx()) == []
 
 
 @pytest.mark.parametrize("name", ["serving_default", "paint", "refine"])
-def test_for_tensorrt_every_operator_is_one_that_it_takes(
-    model: Any, source: Any, name: str
+def test_without_a_form_of_its_own_tensorrt_could_not_take_the_synthesis(
+    source: Any, name: str
 ) -> None:
-    assert operators.unsupported_by_tensorrt(source.tensorrt_onnx(name)) == []
     assert "NonZero" in operators.unsupported_by_tensorrt(source.onnx(name))
 
 

@@ -19,9 +19,9 @@ from cnnlg_tf.export.source import Source
 from tests.conftest import make_photo
 
 
-def test_it_is_exported_when_asked_for(model: Any) -> None:
-    assert PIXELS not in available(model)
-    assert Source(model, chosen=[PIXELS]).names == [PIXELS]
+def test_it_is_exported_when_asked_for(plain_model: Any) -> None:
+    assert PIXELS not in available(plain_model)
+    assert Source(plain_model, chosen=[PIXELS]).names == [PIXELS]
 
 
 def test_it_is_tried_on_bytes_of_one_photo() -> None:
@@ -50,10 +50,10 @@ def test_one_format_at_a_time() -> None:
     assert result.exit_code == 2 and "--pixels is for one format" in result.output
 
 
-def test_openvino_and_tensorrt_say_that_they_cannot(model: Any, tmp_path: Path) -> None:
+def test_openvino_and_tensorrt_say_that_they_cannot(plain_model: Any, tmp_path: Path) -> None:
     from cnnlg_tf.export.writing import writing
 
-    source = Source(model, chosen=[PIXELS])
+    source = Source(plain_model, chosen=[PIXELS])
     for format in ("openvino", "tensorrt"):
         with (
             pytest.raises(

@@ -24,31 +24,41 @@ needs_rtx = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def engine(model: Any, source: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(model: Any, source: Any, folder: Path) -> Path:
     return export_tensorrt(
-        model,
-        tmp_path_factory.mktemp("engine") / "rtx",
-        precision="fp16",
-        profile=SMALL,
-        capabilities=("ada",),
-        source=source,
+        model, folder, precision="fp16", profile=SMALL, capabilities=("ada",), source=source
     )
 
 
+@pytest.fixture(scope="module")
+def engine(model: Any, source: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(model, source, tmp_path_factory.mktemp("engine") / "rtx")
+
+
+@pytest.fixture(scope="module")
+def plain_engine(
+    plain_model: Any, plain_source: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    return build(plain_model, plain_source, tmp_path_factory.mktemp("plain_engine") / "rtx")
+
+
 @needs_rtx
-def test_rtx_builds_an_engine_without_a_gpu(engine: Path) -> None:
+@pytest.mark.parametrize("kind", ["plain_", pytest.param("", marks=pytest.mark.slow)])
+def test_rtx_builds_an_engine_without_a_gpu(request: pytest.FixtureRequest, kind: str) -> None:
+    engine, source = (request.getfixturevalue(f"{kind}{name}") for name in ("engine", "source"))
     made = json.loads((engine / "manifest.json").read_text())
     assert made["files"]["model.engine"]["bytes"] > 100_000
     assert made["builder"] == "rtx" and made["compute_capabilities"] == ["SM89"]
     assert made["profile"]["maximum"] == [2, 128, 128]
-    assert made["files"]["refine.engine"]["bytes"] > 50_000
+    assert set(made["signatures"]) == set(source.names)
+    if not kind:
+        assert made["files"]["refine.engine"]["bytes"] > 50_000
     assert all(made["parity_of_onnx"][name]["meets_bar"] for name in made["signatures"])
 
 
 @needs_rtx
-def test_running_an_engine_says_what_is_missing(engine: Path, capsys: Any) -> None:
-    assert tensorrt_runtime.main([str(engine), "--benchmark"]) == 1
+def test_running_an_engine_says_what_is_missing(plain_engine: Path, capsys: Any) -> None:
+    assert tensorrt_runtime.main([str(plain_engine), "--benchmark"]) == 1
     assert "running a TensorRT engine needs" in capsys.readouterr().err
 
 
@@ -94,11 +104,11 @@ def test_missing_rtx_package_names_its_extra(monkeypatch: pytest.MonkeyPatch) ->
         check_builder("rtx")
 
 
-def test_int8_needs_the_classic_builder(model: Any, tmp_path: Path) -> None:
+def test_int8_needs_the_classic_builder(plain_model: Any, tmp_path: Path) -> None:
     with pytest.raises(
         ExportError, match="builder and precision must be among .* Received: 'rtx', 'int8'"
     ):
-        export_tensorrt(model, tmp_path, precision="int8")
+        export_tensorrt(plain_model, tmp_path, precision="int8")
 
 
 def test_unknown_card_is_told() -> None:
@@ -156,9 +166,9 @@ def test_calls_outside_the_profile_are_told() -> None:
         check("refine", reference=(5, 16, 16, 3))
 
 
-def test_runtime_verifies_the_artefact(onnx_export: Path) -> None:
+def test_runtime_verifies_the_artefact(plain_onnx: Path) -> None:
     with pytest.raises(ArtefactError, match="format 'tensorrt'. Received: 'onnx'"):
-        tensorrt_runtime.Engine(onnx_export)
+        tensorrt_runtime.Engine(plain_onnx)
 
 
 def test_runtime_needs_no_tensorflow() -> None:

@@ -15,6 +15,7 @@ from cnnlg_tf.inference.canvas import (
     rings,
 )
 from cnnlg_tf.inference.inpainter import Inpainter
+from cnnlg_tf.inference.network import Network
 from cnnlg_tf.inference.windows import Box
 from cnnlg_tf.photos import Photo, read_photo
 from tests.conftest import make_photo
@@ -125,9 +126,9 @@ def test_alpha_profile_and_exif_stay_and_sizes_are_the_new_ones(
         assert image.size == (80, 48) and found[0x010F] == "Maker" and sizes == [80, 48]
 
 
-def test_a_border_of_real_weights_is_seamless(tiny_model: object) -> None:
+def test_a_border_of_real_weights_is_seamless(tiny_network: Network) -> None:
     """Steps across the old border are no larger than those within the photo."""
     photo = make_photo(64, 64, seed=3)
-    repaired = Inpainter(tiny_model).extend(photo, "right=16").photo.astype(int)  # type: ignore[arg-type]
+    repaired = Inpainter(tiny_network).extend(photo, "right=16").photo.astype(int)
     steps = np.abs(np.diff(repaired, axis=1)).mean(axis=(0, 2))
     assert steps[63] < 1.5 * steps[:63].mean()

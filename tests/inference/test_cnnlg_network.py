@@ -11,15 +11,10 @@ from cnnlg_tf.inference.network import Conditions, seed_pair
 from cnnlg_tf.inference.sketch import Strokes
 
 
-@pytest.fixture(scope="module")
-def network(tiny_model: Any) -> CnnlgNetwork:
-    return CnnlgNetwork(tiny_model)
-
-
 def test_repair_is_the_model_s(
-    network: CnnlgNetwork, tiny_model: Any, photo: np.ndarray, mask: np.ndarray
+    tiny_network: CnnlgNetwork, tiny_model: Any, photo: np.ndarray, mask: np.ndarray
 ) -> None:
-    result = Inpainter(network).repair(photo, mask)
+    result = Inpainter(tiny_network).repair(photo, mask)
     direct, _ = tiny_model.repair(
         photo[np.newaxis].astype(np.float32) * np.float32(1 / 255),
         (mask > 0)[np.newaxis, ..., np.newaxis].astype(np.float32),
@@ -42,13 +37,13 @@ def test_nan_in_the_hole_is_missing(tiny_model: Any, photo: np.ndarray, mask: np
 
 @pytest.mark.slow
 def test_every_condition_reaches_the_model(
-    network: CnnlgNetwork, photo: np.ndarray, mask: np.ndarray
+    tiny_network: CnnlgNetwork, photo: np.ndarray, mask: np.ndarray
 ) -> None:
     image, hole = (photo / 255).astype(np.float32), mask > 0
     other = np.random.default_rng(0).random((600, 40, 3), np.float32)
 
     def filled(**conditions: Any) -> np.ndarray:
-        return network.fill(image, hole, Conditions(**conditions)).image
+        return tiny_network.fill(image, hole, Conditions(**conditions)).image
 
     pictures = [
         filled(),
@@ -65,12 +60,12 @@ def test_every_condition_reaches_the_model(
         assert np.array_equal(picture[~hole], image[~hole])
         assert not any(np.array_equal(picture, other) for other in pictures[:i])
     assert np.array_equal(filled(seed=9), filled())  # temperature 0 is the expected repair
-    assert network.find_damage(image).shape == hole.shape
+    assert tiny_network.find_damage(image).shape == hole.shape
 
 
-def test_abilities(network: CnnlgNetwork, tiny_model_config: Any) -> None:
-    assert network.can == {"detail", "reference", "sample", "sketch", "guide", "find_damage"}
-    assert str(network) == "CNNLG in TensorFlow"
+def test_abilities(tiny_network: CnnlgNetwork, tiny_model_config: Any) -> None:
+    assert tiny_network.can == {"detail", "reference", "sample", "sketch", "guide", "find_damage"}
+    assert str(tiny_network) == "CNNLG in TensorFlow"
 
 
 def test_seed_pair() -> None:

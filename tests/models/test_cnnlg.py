@@ -18,7 +18,7 @@ from cnnlg_tf.models.latent_guide import LatentGuide
 from cnnlg_tf.models.mask_refiner import MaskRefiner
 from cnnlg_tf.models.merge import Merge
 from cnnlg_tf.models.photo_encoder import InvertedResidual, PhotoEncoder
-from cnnlg_tf.models.prior import Decoder, PosteriorEncoder, Prior
+from cnnlg_tf.models.prior import Context, Decoder, PosteriorEncoder, Prior
 from cnnlg_tf.models.scan import DirectionalScan
 
 
@@ -120,9 +120,8 @@ def test_detail_scales_what_the_gradient_guide_adds(stirred: CNNLG) -> None:
     assert not np.array_equal(repairs[1], repairs[2])
 
 
-def test_detail_scales_the_laid_texture(tiny_model_config: ModelConfig) -> None:
+def test_detail_scales_the_laid_texture(tiny_model: CNNLG) -> None:
     """Deep inside the hole more detail is more gradient energy, also of a network that has learnt nothing."""
-    model = CNNLG(tiny_model_config)
     y, x = np.mgrid[0:96, 0:96]
     image = np.repeat(0.5 + 0.3 * np.sin(1.5 * x + 1.1 * y)[None, ..., None], 3, -1)
     image = image.astype(np.float32)
@@ -130,7 +129,7 @@ def test_detail_scales_the_laid_texture(tiny_model_config: ModelConfig) -> None:
     mask[:, 32:72, 32:72] = 1.0
     energies = []
     for detail in (0.0, 1.0, 2.0):
-        inside = model.repair(image, mask, detail)[0].numpy()[0, 44:60, 44:60]
+        inside = tiny_model.repair(image, mask, detail)[0].numpy()[0, 44:60, 44:60]
         energies.append(np.square(np.diff(inside, axis=0)).mean())
     assert energies[0] < 0.1 * energies[1] and 1.2 * energies[1] < energies[2]
 
@@ -145,6 +144,7 @@ def test_references_change_the_repair(stirred: CNNLG) -> None:
     assert np.array_equal(helped[known], image[known])
 
 
+@pytest.mark.slow  # by default the tests of CnnlgNetwork and of exports prove it
 def test_graphs_take_any_size(stirred: CNNLG) -> None:
     @tf.function(
         input_signature=[tf.TensorSpec([None, None, None, 3]), tf.TensorSpec([None, None, None, 1])]
@@ -183,9 +183,24 @@ def test_find_damage(stirred: CNNLG, tiny_model_config: ModelConfig) -> None:
     "left_out", [("latent_guide", "gradient_guide"), ("gradient_guide",), ("latent_guide",)]
 )
 def test_ablations_repair(tiny_model_config: ModelConfig, left_out: tuple[str, ...]) -> None:
-    model = CNNLG(without(tiny_model_config, *left_out))
+    model = CNNLG(without(tiny_model_config, "merge", *left_out))
     image, mask = make_case(32, 32)
     assert np.all(np.isfinite(model.sample(image, mask, tf.constant([0, 0]))))
+
+
+def test_without_a_latent_guide_graphs_know_the_maps_channels(
+    plain_model_config: ModelConfig,
+) -> None:
+    """Keras computes convolutions of an unknown number in a way that no format takes."""
+    model = CNNLG(without(plain_model_config, "latent_guide"))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 1])], autograph=False)
+    def latent(mask: tf.Tensor) -> tf.Tensor:
+        return model.latent(Context(mask, mask, mask))
+
+    channels = plain_model_config.latent_channels
+    assert latent.get_concrete_function().structured_outputs.shape[-1] == channels
+    assert latent(tf.zeros([2, 32, 48, 1])).shape == (2, 4, 6, channels)
 
 
 def test_config_and_weights_round_trip(stirred: CNNLG, tmp_path: Path) -> None:

@@ -19,13 +19,14 @@ def repair(tiny_model: Any) -> Any:
     graph = tf.function(
         lambda image, mask: repair_photo(tiny_model, image, mask),
         input_signature=[tf.TensorSpec([1, None, None, channels], tf.uint8) for channels in (3, 1)],
+        autograph=False,
     )
     return lambda photo, mask: graph(photo[None], mask[None, ..., None]).numpy()[0]
 
 
 @pytest.fixture(scope="module")
-def inpainter(tiny_model: Any) -> Inpainter:
-    return Inpainter(tiny_model)
+def inpainter(tiny_network: Any) -> Inpainter:
+    return Inpainter(tiny_network)
 
 
 def box(height: int, width: int, *holes: tuple[slice, slice]) -> list[int]:

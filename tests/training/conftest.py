@@ -19,17 +19,7 @@ PHASE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="session")
-def smallest(tiny_model_config: ModelConfig) -> ModelConfig:
-    """The prior and the latent guide: what traces fastest."""
-    off = {
-        part: getattr(tiny_model_config, part).model_copy(update={"enabled": False})
-        for part in ("gradient_guide", "merge")
-    }
-    return tiny_model_config.model_copy(update={"scan_steps": 2, "mixtures": 1, **off})
-
-
-@pytest.fixture(scope="session")
-def make_config(smallest: ModelConfig) -> Any:
+def make_config(plain_model_config: ModelConfig) -> Any:
     """make_config(phase changes, model=..., data=..., train=...) -> Config of a run of 4 steps."""
 
     def make(
@@ -41,7 +31,7 @@ def make_config(smallest: ModelConfig) -> Any:
         return parse_config(
             {
                 "data": data or {"kind": "synthetic", "synthetic": {"length": 8, "size": 48}},
-                "model": (model or smallest).model_dump(mode="json"),
+                "model": (model or plain_model_config).model_dump(mode="json"),
                 "train": {
                     "compile": "none",
                     "log_every": 1,

@@ -47,6 +47,7 @@ def train_on_one_and_two(config: Any, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_losses_of_one(make_config: Any, tmp_path: Path) -> None:
     """With gradients that are clipped: by the norm of their sum, not of each device's part."""
     config = make_config({"steps": 3, "optimizer": {"warmup_steps": 0, "clip_norm": 0.05}})

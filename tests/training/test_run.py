@@ -107,6 +107,7 @@ def test_a_run_stopped_between_two_lines_goes_on_with_the_same_losses(
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs.files)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_same_command_goes_on(
     finished: tuple[Config, Path], tmp_path: Path
 ) -> None:

@@ -10,8 +10,10 @@ import pytest
 import cnnlg_tf
 from cnnlg_tf.config import ModelConfig, PhaseConfig, load_config, parse_config
 from cnnlg_tf.errors import ConfigError, TrainingError
+from cnnlg_tf.models.cnnlg import CNNLG
 from cnnlg_tf.training.run import train
 from cnnlg_tf.training.trainable import TrainableCNNLG
+from tests.conftest import write_checkpoint
 
 pytestmark = [
     pytest.mark.usefixtures("eager"),
@@ -39,11 +41,18 @@ def step_once(config: Any, run: Path) -> dict[str, float]:
     return dict(json.loads((run / "metrics.jsonl").read_text().splitlines()[-1]))
 
 
-@pytest.mark.parametrize(("latent", "gradient"), [(False, False), (False, True), (True, False)])
+@pytest.mark.parametrize(
+    ("latent", "gradient"),
+    [
+        (False, True),
+        pytest.param(False, False, marks=pytest.mark.slow),
+        pytest.param(True, False, marks=pytest.mark.slow),
+    ],
+)
 def test_ablations_train_from_configuration_alone(
-    make_config: Any, smallest: ModelConfig, tmp_path: Path, latent: bool, gradient: bool
+    make_config: Any, plain_model_config: ModelConfig, tmp_path: Path, latent: bool, gradient: bool
 ) -> None:
-    config = make_config({"steps": 1}, model=with_parts(smallest, latent, gradient))
+    config = make_config({"steps": 1}, model=with_parts(plain_model_config, latent, gradient))
     line = step_once(config, tmp_path / "run")
     assert np.isfinite(line["loss"]) and ("kl" in line) is latent
     model = cnnlg_tf.load(tmp_path / "run")
@@ -76,13 +85,20 @@ def test_everything_at_once_trains(
 
 
 def test_a_damage_phase_trains_the_finder_and_nothing_else(
-    make_config: Any, tmp_path: Path
+    make_config: Any,
+    plain_model_config: ModelConfig,
+    tiny_model_config: ModelConfig,
+    tmp_path: Path,
 ) -> None:
-    phases = {"name": "repair", "steps": 1}, {"name": "damage", "kind": "damage", "steps": 3}
-    damage = phases[1] | {"optimizer": {"learning_rate": 1e-2, "warmup_steps": 0, "ema": 0.5}}
-    train(make_config(phases[0]), tmp_path / "run", quiet=True)
-    before = cnnlg_tf.load(tmp_path / "run")
-    config = make_config(damage, initial_weights=str(tmp_path / "run"))
+    finder = {"damage_finder": tiny_model_config.damage_finder}
+    before = CNNLG(plain_model_config.model_copy(update=finder))
+    start = write_checkpoint(tmp_path / "run" / "checkpoint-00000001", before)
+    optimizer = {"learning_rate": 1e-2, "warmup_steps": 0, "ema": 0.5}
+    config = make_config(
+        {"name": "damage", "kind": "damage", "steps": 3, "optimizer": optimizer},
+        model=before.config,
+        initial_weights=str(start),
+    )
     train(config, tmp_path / "damage", quiet=True)
     after = cnnlg_tf.load(tmp_path / "damage")
     assert before.damage_finder is not None and after.damage_finder is not None
@@ -96,11 +112,9 @@ def test_a_damage_phase_trains_the_finder_and_nothing_else(
         np.testing.assert_array_equal(old, new)
 
 
-def test_a_damage_phase_needs_the_finder(make_config: Any, smallest: ModelConfig) -> None:
-    off = smallest.damage_finder.model_copy(update={"enabled": False})
-    model = smallest.model_copy(update={"damage_finder": off})
+def test_a_damage_phase_needs_the_finder(make_config: Any) -> None:
     with pytest.raises(ConfigError, match="damage needs model.damage_finder.enabled true"):
-        make_config({"kind": "damage"}, model=model)
+        make_config({"kind": "damage"})
 
 
 def test_a_merge_phase_trains_the_networks_and_the_merge(
@@ -120,12 +134,12 @@ def test_a_merge_phase_trains_the_networks_and_the_merge(
 
 
 def test_a_merge_phase_needs_the_merge_and_a_crop_that_halves(
-    make_config: Any, smallest: ModelConfig
+    make_config: Any, plain_model_config: ModelConfig
 ) -> None:
     with pytest.raises(ConfigError, match="merge needs model.merge.enabled true"):
-        make_config({"kind": "merge"}, model=smallest)
+        make_config({"kind": "merge"}, model=plain_model_config)
     with pytest.raises(ConfigError, match="kind merge must be a multiple of 32; received 48"):
-        make_config({"kind": "merge", "crop": 48}, model=smallest)
+        make_config({"kind": "merge", "crop": 48}, model=plain_model_config)
 
 
 def test_sketches_are_for_phases_that_repair(make_config: Any) -> None:
@@ -133,7 +147,9 @@ def test_sketches_are_for_phases_that_repair(make_config: Any) -> None:
         make_config({"kind": "generation", "sketch_share": 0.5})
 
 
-@pytest.mark.parametrize("method", ["exact", "finite_difference"])
+@pytest.mark.parametrize(
+    "method", [pytest.param("exact", marks=pytest.mark.slow), "finite_difference"]
+)
 def test_a_gradient_penalty_acts_after_the_warm_up_on_every_kth_step(
     make_config: Any, tmp_path: Path, method: str
 ) -> None:
@@ -150,8 +166,15 @@ def test_a_gradient_penalty_acts_after_the_warm_up_on_every_kth_step(
     assert abs(losses[0][4] - losses[1][4]) > 1e-5
 
 
-@pytest.mark.parametrize("kind", ["prediction", "merge"])
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    ("precision", "kind"),
+    [
+        ("mixed_float16", "merge"),
+        pytest.param("mixed_float16", "prediction", marks=pytest.mark.slow),
+        pytest.param("mixed_bfloat16", "merge", marks=pytest.mark.slow),
+        pytest.param("mixed_bfloat16", "prediction", marks=pytest.mark.slow),
+    ],
+)
 def test_every_loss_in_mixed_precision(
     make_config: Any,
     tiny_model_config: ModelConfig,
@@ -183,8 +206,8 @@ def test_the_whole_step_compiles_with_xla(make_config: Any, tmp_path: Path) -> N
     assert lines[0]["l1"] == pytest.approx(lines[1]["l1"], rel=0.02)
 
 
-def test_a_phase_must_have_begun(smallest: ModelConfig) -> None:
-    model = TrainableCNNLG(smallest)
+def test_a_phase_must_have_begun(plain_model_config: ModelConfig) -> None:
+    model = TrainableCNNLG(plain_model_config)
     with pytest.raises(TrainingError, match="begin_phase must be called before training"):
         model._phase()
     model.phase = PhaseConfig(name="p", kind="prediction", steps=1)

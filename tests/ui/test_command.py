@@ -68,12 +68,11 @@ def test_page_imports_no_tensorflow() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
-def test_onnx_model_repairs_on_the_page_without_tensorflow(tiny_model: Any, tmp_path: Path) -> None:
+def test_onnx_model_repairs_on_the_page_without_tensorflow(untrained: Any, tmp_path: Path) -> None:
     from cnnlg_tf.export.onnx_model import export_onnx
     from cnnlg_tf.export.source import Source
 
-    export = export_onnx(tiny_model, tmp_path / "fp32", source=Source(tiny_model))
+    export = export_onnx(untrained, tmp_path / "fp32", source=Source(untrained))
     arguments = ["cnnlg-tf", "ui", "--model", str(export), "--no-browser", "--port", "0"]
     code = f"{WITHOUT_TENSORFLOW}sys.argv = {arguments!r}\nfrom cnnlg_tf.cli import main\nmain()"
     process = subprocess.Popen(

@@ -118,6 +118,7 @@ def test_alpha_stays(client: Client, tmp_path: Path, photo: np.ndarray, mask_pat
 )
 def test_steps_are_those_of_a_local_repair(
     tiny_model: Any,
+    tiny_network: Any,
     tmp_path: Path,
     size: tuple[int, int],
     box: int,
@@ -133,7 +134,7 @@ def test_steps_are_those_of_a_local_repair(
         tmp_path / "photo.png", tmp_path / "mask.png", tmp_path / "out.png"
     )
     assert client.calls == calls
-    local = Inpainter(tiny_model).repair(photo, mask).photo
+    local = Inpainter(tiny_network).repair(photo, mask).photo
     difference = np.abs(pixels(tmp_path / "out.png").astype(int) - local)
     assert np.mean(difference[mask] <= 1) > 0.99 and not difference[~mask].any()
 
