@@ -325,7 +325,9 @@ class CNNLG(keras.Model):
     def _create_weights(self) -> None:
         """Run every part once on a small image, so that weights exist and can be loaded."""
         for part in (*self.layers, *self.prior.layers):
-            part.built = True  # else Keras traces it before it runs it, which takes twice as long again
+            part.built = (
+                True  # else Keras traces it before it runs it, which takes twice as long again
+            )
         image, mask = tf.zeros([1, 32, 32, 3]), tf.ones([1, 32, 32, 1])
         context = self.context(image, mask)
         self.latent(context)
