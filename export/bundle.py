@@ -9,7 +9,7 @@ from cnnlg_tf.errors import CnnlgError, ExportError, MissingExtraError
 from cnnlg_tf.export import formats, parity_report
 from cnnlg_tf.export.signatures import PIXELS
 from cnnlg_tf.export.source import Source
-from cnnlg_tf.export.tensorrt_engine import PRECISIONS, Builder, ClassicOptions, Profile
+from cnnlg_tf.export.tensorrt_engine import PRECISIONS, Builder, ClassicOptions, Profile, Shape
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
@@ -21,6 +21,7 @@ class Options:
 
     photos: a folder of photos, at least 16: the first 8 for the report, the next 8 to calibrate int8.
     pixels: make the signature `pixels` alone.
+    shape: (batch, height, width) that it then takes, and no other.
     """
 
     version: int | None = None
@@ -32,6 +33,7 @@ class Options:
     allow_loss: bool = False
     threads: int = 2
     pixels: bool = False
+    shape: Shape | None = None
 
 
 def parse_options(
@@ -43,6 +45,7 @@ def parse_options(
     hardware_compatible: bool,
     version_compatible: bool,
     photos: str | None,
+    shape: str | None = None,
     **options: Any,
 ) -> Options:
     """Options from a command line's words; shapes read BATCHxHEIGHTxWIDTH.
@@ -55,8 +58,19 @@ def parse_options(
         profile=Profile(*(_parse_shape(text) for text in (min_shape, opt_shape, max_shape))),
         classic=ClassicOptions(cache, hardware_compatible, version_compatible),
         photos=None if photos is None else Path(photos),
+        shape=None if shape is None else _fixed(shape),
         **options,
     )
+
+
+def _fixed(text: str) -> Shape:
+    """The one shape that a graph takes. Raises ExportError for another batch than 1, or sides under 16."""
+    shape = _parse_shape(text)
+    if shape[0] != 1 or min(shape[1:]) < 16:
+        raise ExportError(
+            f"a shape of one photo must have batch 1 and sides >= 16. Received: {text!r}"
+        )
+    return shape
 
 
 def _parse_shape(text: str) -> tuple[int, int, int]:
@@ -76,7 +90,7 @@ class Exporter:
         self.model = model
         self.options = options or Options()
         chosen = [PIXELS] if self.options.pixels else None
-        self._source = Source(model, self.options.photos, chosen)
+        self._source = Source(model, self.options.photos, chosen, self.options.shape)
 
     def export(self, format: str, path: Path, precision: str | None = None) -> Path:
         """Make one export at `path` and return its folder; for a SavedModel that is the version's.

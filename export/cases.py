@@ -76,8 +76,13 @@ def make_cases(model: "CNNLG", photos: list[np.ndarray], names: list[str]) -> li
 
 
 def drawn_cases(functions: Functions, name: str) -> list[Case]:
-    """Drawn pictures of DRAWN_SHAPES for a signature, and the first again without what may be empty."""
-    shapes = (*DRAWN_SHAPES, THICK_SHAPE) if name == PIXELS else DRAWN_SHAPES
+    """Drawn pictures of DRAWN_SHAPES for a signature, and the first again without what may be empty.
+
+    Two pictures of the functions' shape, where they take no other.
+    """
+    shapes = [*DRAWN_SHAPES, THICK_SHAPE] if name == PIXELS else [*DRAWN_SHAPES]
+    if functions.shape is not None:
+        shapes = [functions.shape, functions.shape]
     drawn = [drawn_case(*shape, seed=seed) for seed, shape in enumerate(shapes)]
     made = [_case(functions, name, arguments(name, image, mask)) for image, mask in drawn]
     if any(tensor.or_empty for tensor in SIGNATURES[name].inputs.values()):

@@ -1,4 +1,8 @@
-"""LiteRT (TensorFlow Lite) for phones and small boards: built-in operators only, free sizes, one file of signatures."""
+"""LiteRT (TensorFlow Lite) for phones and small boards: built-in operators only, one file of signatures.
+
+Sizes are free, but where the source has a shape: the graph then has no size that is not known, as GPU and NPU delegates
+want it.
+"""
 
 import io
 import os
@@ -8,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnlg_tf.errors import ArtefactError
-from cnnlg_tf.export.frozen import FrozenGraph, import_function
+from cnnlg_tf.export.frozen import import_function
 from cnnlg_tf.export.loaded import Loaded
 from cnnlg_tf.export.quantise import INTEGER_ARITHMETIC, INTEGER_WEIGHTS
 from cnnlg_tf.export.quiet import errors_only
@@ -53,6 +57,8 @@ def export_litert(
             require(module, "litert")
         (draft.folder / FILE).write_bytes(_convert(source, draft.names, precision))
         draft.packages = ("ai-edge-litert",)
+        if source.shape is not None:
+            draft.details = {"shape": list(source.shape)}
     return Path(path)
 
 
@@ -79,32 +85,41 @@ def load(folder: Path, threads: int = 0) -> Loaded:
 def _convert(source: Source, names: list[str], precision: str) -> bytes:
     import tensorflow as tf
 
-    module, functions = tf.Module(), {name: _named(source.frozen(name), name) for name in names}
+    module, functions = tf.Module(), {name: _named(source, name) for name in names}
     module.functions = functions
     # Only a SavedModel gives its names to the signature; absl warns that a frozen graph has no gradients.
     with errors_only("absl"), tempfile.TemporaryDirectory() as folder:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, folder, functions, options)
         converter: Any = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=names)
-        if precision == "fp16":
+        # with a fixed shape the synthesis' places are constants too, which float16 cannot hold
+        only_weights = source.shape is not None
+        if precision == "fp16" and not only_weights:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
         converted: bytes = converter.convert()
-    return _quantise(converted) if precision == "int8" else converted
+    if precision == "int8" or (precision == "fp16" and only_weights):
+        return _quantise(converted, integers=precision == "int8")
+    return converted
 
 
-def _named(frozen: FrozenGraph, name: str) -> Any:
+def _named(source: Source, name: str) -> Any:
     """A frozen graph as a tf.function whose arguments have the signature's names."""
     import tensorflow as tf
 
-    graph = import_function(frozen)
+    graph = import_function(source.frozen(name))
     return tf.function(
-        lambda *arguments: graph(*arguments), input_signature=specs(name), autograph=False
+        lambda *arguments: graph(*arguments),
+        input_signature=specs(name, source.shape),
+        autograph=False,
     )
 
 
-def _quantise(converted: bytes) -> bytes:
-    """Round a float32 model's convolutions: TensorFlow's own converter could only do all of them alike."""
+def _quantise(converted: bytes, integers: bool) -> bytes:
+    """Round a float32 model's convolutions to float16, and those that bear it to int8.
+
+    TensorFlow's own converter could only do all of them, and all other constants, alike.
+    """
     from ai_edge_quantizer import quantizer
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
     from ai_edge_quantizer.qtyping import (
@@ -123,7 +138,8 @@ def _quantise(converted: bytes) -> bytes:
     convolution = TFLOperationName.CONV_2D
     tool = quantizer.Quantizer(bytearray(converted))
     tool.update_quantization_recipe(".*", convolution, half, AlgorithmName.FLOAT_CASTING)
-    tool.add_weight_only_config(f".*{INTEGER_WEIGHTS}", convolution, num_bits=8)
-    tool.add_dynamic_config(f".*{INTEGER_ARITHMETIC}", convolution, num_bits=8)
+    if integers:
+        tool.add_weight_only_config(f".*{INTEGER_WEIGHTS}", convolution, num_bits=8)
+        tool.add_dynamic_config(f".*{INTEGER_ARITHMETIC}", convolution, num_bits=8)
     with redirect_stderr(io.StringIO()):  # progress bars, not all of which have a switch
         return bytes(tool.quantize(enable_progress_report=False).quantized_model)

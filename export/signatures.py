@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
 Shape = tuple[int | str, ...]
+Sizes = tuple[int, int, int]
 _LOWEST = -3.4028234663852886e38
 """Of float32's finite numbers."""
 ROUNDING = 1e-3
@@ -117,11 +118,13 @@ class Functions:
     Args:
         compact: False for runtimes without sizes that depend on data (TensorRT): the synthesis then judges every
             position of the photo, and not only those in the hole; what it lays is the same.
+        shape: (batch, height, width) that is the only one taken; None: any.
     """
 
-    def __init__(self, model: "CNNLG", *, compact: bool = True) -> None:
+    def __init__(self, model: "CNNLG", *, compact: bool = True, shape: Sizes | None = None) -> None:
         self.model = model
         self.compact = compact
+        self.shape = shape
         self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -138,7 +141,7 @@ class Functions:
             named = dict(zip(signature.inputs, arguments, strict=True))
             return signature.compute(self, **named)
 
-        return tf.function(function, input_signature=specs(name), autograph=False)
+        return tf.function(function, input_signature=specs(name, self.shape), autograph=False)
 
 
 def _repair(functions: Functions, image: Any, mask: Any) -> dict[str, Any]:
@@ -176,7 +179,7 @@ def _find_damage(functions: Functions, image: Any) -> dict[str, Any]:
 def _repair_photo(functions: Functions, image: Any, mask: Any) -> dict[str, Any]:
     from cnnlg_tf.models.whole_photo import repair_photo
 
-    return {"repaired": repair_photo(functions.model, image, mask)}
+    return {"repaired": repair_photo(functions.model, image, mask, functions.compact)}
 
 
 def _lays_pixels(model: "CNNLG") -> bool:
@@ -264,7 +267,7 @@ SIGNATURES = {
         {"image": PHOTO, "mask": HOLE},
         {"repaired": PHOTO},
         _repair_photo,
-        alone=("saved_model", "onnx", "litert"),
+        alone=("saved_model", "onnx", "litert", "tensorrt"),
     ),
 }
 
@@ -285,11 +288,14 @@ def artefact(name: str, suffix: str) -> str:
     return f"model{suffix}" if name == DEFAULT else f"{name}{suffix}"
 
 
-def specs(name: str) -> list[Any]:
-    """A tf.TensorSpec for each argument of a signature."""
+def specs(name: str, shape: Sizes | None = None) -> list[Any]:
+    """A tf.TensorSpec for each argument of a signature; `shape`: (batch, height, width) that is not free."""
     import tensorflow as tf
 
+    sizes = dict(zip(("batch", "height", "width"), shape or (), strict=bool(shape)))
     return [
-        tf.TensorSpec([None if isinstance(n, str) else n for n in t.shape], t.dtype, name=argument)
+        tf.TensorSpec(
+            [sizes.get(n) if isinstance(n, str) else n for n in t.shape], t.dtype, name=argument
+        )
         for argument, t in SIGNATURES[name].inputs.items()
     ]

@@ -22,11 +22,13 @@ class Source:
 
     photos: a folder with 16 photos or more, whose second eight calibrate int8; the package's examples when None.
     chosen: the signatures to export; None: those of the format.
+    shape: (batch, height, width) that is the only one taken; None: any.
     """
 
     model: "CNNLG"
     photos: Path | None = None
     chosen: list[str] | None = None
+    shape: tuple[int, int, int] | None = None
     _made: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -37,7 +39,7 @@ class Source:
     @cached_property
     def functions(self) -> Functions:
         """The model's signatures in TensorFlow, each traced once."""
-        return Functions(self.model)
+        return Functions(self.model, compact=self.shape is None, shape=self.shape)
 
     def frozen(self, name: str = DEFAULT) -> FrozenGraph:
         """The frozen graph."""
@@ -51,7 +53,7 @@ class Source:
         return self._once("onnx", name, lambda: to_onnx(self.frozen(name), name))
 
     def tensorrt_onnx(self, name: str = DEFAULT) -> Any:
-        """The same for TensorRT, whose sizes depend on no data."""
+        """The same for runtimes whose sizes depend on no data: TensorRT."""
         from cnnlg_tf.export.onnx_model import to_onnx
 
         def convert() -> Any:

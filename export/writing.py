@@ -87,6 +87,6 @@ def _check_alone(names: list[str], format: str) -> None:
         able = SIGNATURES[name].alone
         if able and format not in able:
             raise ExportError(
-                f"{name} can be exported as {', '.join(able)}. Received: {format}, whose builder refuses "
-                "sizes that depend on what the mask holds"
+                f"{name} can be exported as {', '.join(able)}. Received: {format}, whose plug-in for "
+                "processors cannot bound its sizes"
             )

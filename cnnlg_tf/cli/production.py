@@ -45,6 +45,7 @@ def deploy(export: str, target: Any, out: str, model_name: str) -> None:
     is_flag=True,
     help="For an app: one graph, an 8-bit photo and mask in, the repair out; alone.",
 )
+@click.option("--shape", help="LiteRT with --pixels: the one size it takes, 1xHxW, for delegates.")
 @click.option("--allow-loss", is_flag=True, help="Write what misses its parity bar, too.")
 @click.option("--version", type=int, help="SavedModel: its number; default: the next free one.")
 @click.option(
@@ -90,6 +91,8 @@ def export(
         raise click.UsageError("--format all makes every precision: leave --precision out")
     if format_ == "all" and options["pixels"]:
         raise click.UsageError("--pixels is for one format. Received: --format all")
+    if options["shape"] is not None and not options["pixels"]:
+        raise click.UsageError("--shape is for --pixels")
     _refuse_options_of_others(context, format_, options["builder"])
     from pathlib import Path
 
@@ -117,6 +120,7 @@ def _refuse_options_of_others(context: click.Context, format_: str, builder: str
     tensorrt, numbered = ("--format", "tensorrt", format_), ("--format", "saved_model", format_)
     asks = {
         "version": [numbered],
+        "shape": [("--format", "litert", format_)],
         **{name: [tensorrt] for name in ("builder", "min_shape", "opt_shape", "max_shape")},
         "capabilities": [tensorrt, rtx],
         **{

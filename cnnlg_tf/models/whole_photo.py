@@ -22,7 +22,9 @@ CELL, STEPS = 4, 8  # a hole is thick where a disc of 8 cells of 4 px fits in: 6
 TRAINED_SIDE = 256  # px; no smaller photo is decoded at half its size
 
 
-def repair_photo(model: "CNNLG", image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+def repair_photo(
+    model: "CNNLG", image: tf.Tensor, mask: tf.Tensor, compact: bool = True
+) -> tf.Tensor:
     """Repair one photo of any size.
 
     A photo with sides up to 512 px whose hole is up to 64 px thick is repaired as `CNNLG.repair` does. A larger one is
@@ -31,26 +33,45 @@ def repair_photo(model: "CNNLG", image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor
     Args:
         image: uint8 [1, h, w, 3], sides from 16.
         mask: uint8 [1, h, w, 1], 255 = missing (from 128 on), 0 = known.
+        compact: False for runtimes without sizes that depend on data: no photo is cropped or scaled, and time and
+            memory follow its area.
 
     Returns:
         uint8 [1, h, w, 3]; known pixels are the photo's.
     """
     missing = tf.cast(mask, tf.float32) > 127.5
     hole = tf.cast(missing, tf.float32)
-    top, height, left, width = crop_box(hole)
     # in floats, which hold 8 bits exactly: few runtimes cut, gather or choose bytes
     photo = tf.cast(image, tf.float32)
-    crop = photo[:, top : top + height, left : left + width] / 255.0
+    repaired = (_in_crop if compact else _as_it_is)(model, photo / 255.0, hole)
+    return tf.cast(tf.where(missing, tf.round(255.0 * repaired), photo), tf.uint8)
+
+
+def _in_crop(model: "CNNLG", photo: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
+    """The repair of what is around the hole, laid out over the photo: [1, h, w, 3] in [0, 1]."""
+    top, height, left, width = crop_box(hole)
+    crop = photo[:, top : top + height, left : left + width]
     crop_hole = hole[:, top : top + height, left : left + width]
     work_height, work_width = work_size(height, width)
     work, work_hole = shrunk(crop, crop_hole, work_height, work_width)
-    repaired = _repaired(model, work, work_hole, work_height, work_width)
-    large = enlarged(repaired, height, width)
-    pixels = tf.round(255.0 * large)
+    halves = tf.logical_and(is_thick(work_hole), tf.maximum(work_height, work_width) > TRAINED_SIDE)
+    guide = _decoded(model, work, work_hole, work_height, work_width, 1 + tf.cast(halves, tf.int32))
+    large = enlarged(model.refine(work, work_hole, guide), height, width)
     for axis, start, length in ((1, top, height), (2, left, width)):
-        place = tf.range(tf.shape(image)[axis]) - start
-        pixels = tf.gather(pixels, tf.clip_by_value(place, 0, length - 1), axis=axis)
-    return tf.cast(tf.where(missing, pixels, photo), tf.uint8)
+        place = tf.range(tf.shape(photo)[axis]) - start
+        large = tf.gather(large, tf.clip_by_value(place, 0, length - 1), axis=axis)
+    return large
+
+
+def _as_it_is(model: "CNNLG", photo: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
+    """The repair of a photo at its own size: what belongs where is decoded at both sizes, and one is taken."""
+    known = tf.where(hole > 0.5, 0.0, photo)
+    height, width = photo.shape[1:3]
+    if height is None or width is None:
+        height, width = tf.shape(photo)[1], tf.shape(photo)[2]
+    halves = tf.logical_and(is_thick(hole), tf.maximum(height, width) > TRAINED_SIDE)
+    low, full = (_decoded(model, known, hole, height, width, factor) for factor in (2, 1))
+    return model.refine(known, hole, tf.where(halves, low, full), compact=False)
 
 
 def crop_box(hole: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -126,16 +147,18 @@ def is_thick(hole: tf.Tensor) -> tf.Tensor:
     return tf.reduce_min(known) < 0.5
 
 
-def _repaired(
-    model: "CNNLG", image: tf.Tensor, hole: tf.Tensor, height: tf.Tensor, width: tf.Tensor
+def _decoded(
+    model: "CNNLG",
+    image: tf.Tensor,
+    hole: tf.Tensor,
+    height: tf.Tensor,
+    width: tf.Tensor,
+    factor: tf.Tensor | int,
 ) -> tf.Tensor:
-    """The repair of a picture at the working size: what belongs where comes from half of it where the hole is thick."""
-    halves = tf.logical_and(is_thick(hole), tf.maximum(height, width) > TRAINED_SIDE)
-    factor = 1 + tf.cast(halves, tf.int32)
+    """What belongs where, from a picture at 1 / factor of its size."""
     low_height, low_width = (quotient(side + factor - 1, factor) for side in (height, width))
     low, low_hole = shrunk(image, hole, low_height, low_width)
-    guide = enlarged(model.decode(low, low_hole), height, width)
-    return model.refine(image, hole, guide)
+    return enlarged(model.decode(low, low_hole), height, width)
 
 
 def _extent(holds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -50,19 +50,78 @@ def test_one_format_at_a_time() -> None:
     assert result.exit_code == 2 and "--pixels is for one format" in result.output
 
 
-def test_openvino_and_tensorrt_say_that_they_cannot(plain_model: Any, tmp_path: Path) -> None:
+def test_openvino_says_that_it_cannot(plain_model: Any, tmp_path: Path) -> None:
     from cnnlg_tf.export.writing import writing
 
     source = Source(plain_model, chosen=[PIXELS])
-    for format in ("openvino", "tensorrt"):
-        with (
-            pytest.raises(
-                ExportError, match=f"exported as saved_model, onnx, litert. Received: {format}"
-            ),
-            writing(tmp_path / format, format, "fp16", source),
-        ):
-            pass
-        assert not (tmp_path / format).exists()
+    with (
+        pytest.raises(
+            ExportError, match="onnx, litert, tensorrt. Received: openvino, whose plug-in"
+        ),
+        writing(tmp_path / "openvino", "openvino", "fp16", source),
+    ):
+        pass
+    assert not (tmp_path / "openvino").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--format", "litert", "--shape", "1x64x64"], "--shape is for --pixels"),
+        (["--format", "onnx", "--pixels", "--shape", "1x64x64"], "--shape is for --format litert"),
+    ],
+)
+def test_a_shape_is_for_pixels_in_litert(arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(main, ["export", *arguments, "-o", "out"])
+    assert result.exit_code == 2 and message in result.output
+
+
+@pytest.mark.parametrize("text", ["2x64x64", "1x8x64", "64x64"])
+def test_a_shape_is_of_one_photo(text: str) -> None:
+    from cnnlg_tf.export.bundle import parse_options
+
+    shapes = {"min_shape": "1x16x16", "opt_shape": "1x16x16", "max_shape": "1x16x16"}
+    others = {"timing_cache": None, "hardware_compatible": False, "version_compatible": False}
+    with pytest.raises(ExportError, match=f"a shape .* Received: '{text}'"):
+        parse_options(**shapes, **others, photos=None, shape=text)
+
+
+@pytest.mark.slow
+def test_litert_of_one_shape_has_no_free_size(model: Any, tmp_path: Path) -> None:
+    """What GPU and NPU delegates want: every tensor's size is known before a photo comes."""
+    litert = pytest.importorskip("ai_edge_litert.interpreter", reason="needs the extra `litert`")
+    source = Source(model, chosen=[PIXELS], shape=(1, 280, 272))
+    folder = FORMATS["litert"].export(model, tmp_path / "fixed", precision="fp16", source=source)
+    assert manifest.verify(folder)["shape"] == [1, 280, 272]
+    interpreter = litert.Interpreter(model_path=str(folder / "model.tflite"))
+    free = [d["name"] for d in interpreter.get_tensor_details() if -1 in d["shape_signature"]]
+    assert free == []
+    photo, mask = make_photo(280, 272), np.zeros((280, 272), np.uint8)
+    mask[40:180, 60:200] = 255  # so thick that it is decoded at half the size
+    inputs = {"image": photo[None], "mask": mask[None, ..., None]}
+    found = FORMATS["litert"].load(folder)[PIXELS](**inputs)["repaired"]
+    expected = Source(model, chosen=[PIXELS]).functions[PIXELS](*inputs.values())["repaired"]
+    assert np.array_equal(found[0][mask == 0], photo[mask == 0])
+    assert np.abs(found.astype(int) - expected.numpy())[0][mask > 0].mean() < 1.0
+
+
+@pytest.mark.slow
+def test_tensorrt_builds_an_engine_without_a_gpu(model: Any, tmp_path: Path) -> None:
+    """For Ampere to Blackwell; what it gives is proven by its ONNX model, the engine's own parity on a GPU."""
+    pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is for Linux and Windows on x86")
+    from cnnlg_tf.export.tensorrt_engine import Profile
+
+    folder = FORMATS["tensorrt"].export(
+        model,
+        tmp_path / "rtx",
+        precision="fp16",
+        source=Source(model, chosen=[PIXELS]),
+        profile=Profile((1, 32, 32), (1, 64, 64), (1, 512, 512)),
+        capabilities=("ampere", "ada", "blackwell"),
+    )
+    made = manifest.verify(folder)
+    assert made["parity_of_onnx"][PIXELS]["meets_bar"] and made["signatures"].keys() == {PIXELS}
+    assert (folder / "pixels.engine").stat().st_size > 100_000
 
 
 @pytest.mark.slow
