@@ -20,6 +20,7 @@ from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES, specs
 from cnnlg_tf.export.source import Source
 from cnnlg_tf.export.writing import writing
 from cnnlg_tf.extras import require
+from cnnlg_tf.startup import standard_error_held
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
@@ -71,9 +72,10 @@ def load(folder: Path, threads: int = 0) -> Loaded:
     litert = require("ai_edge_litert.interpreter", "litert")
     path = folder / FILE
     try:
-        interpreter = litert.Interpreter(
-            model_path=str(path), num_threads=threads or os.cpu_count() or 1
-        )
+        with standard_error_held():  # it tells there which delegate it made
+            interpreter = litert.Interpreter(
+                model_path=str(path), num_threads=threads or os.cpu_count() or 1
+            )
         names = SIGNATURES.keys() & interpreter.get_signature_list().keys() or {DEFAULT}
         return {name: interpreter.get_signature_runner(name) for name in names}
     except (ValueError, RuntimeError) as error:
@@ -92,15 +94,8 @@ def _convert(source: Source, names: list[str], precision: str) -> bytes:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, folder, functions, options)
         converter: Any = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=names)
-        # with a fixed shape the synthesis' places are constants too, which float16 cannot hold
-        only_weights = source.shape is not None
-        if precision == "fp16" and not only_weights:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.target_spec.supported_types = [tf.float16]
         converted: bytes = converter.convert()
-    if precision == "int8" or (precision == "fp16" and only_weights):
-        return _quantise(converted, integers=precision == "int8")
-    return converted
+    return converted if precision == "fp32" else _quantise(converted, integers=precision == "int8")
 
 
 def _named(source: Source, name: str) -> Any:
@@ -118,7 +113,7 @@ def _named(source: Source, name: str) -> Any:
 def _quantise(converted: bytes, integers: bool) -> bytes:
     """Round a float32 model's convolutions to float16, and those that bear it to int8.
 
-    TensorFlow's own converter could only do all of them, and all other constants, alike.
+    TensorFlow's own converter could only do all constants alike: the synthesis' places do not fit into float16.
     """
     from ai_edge_quantizer import quantizer
     from ai_edge_quantizer.algorithm_manager import AlgorithmName

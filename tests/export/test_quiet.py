@@ -20,3 +20,12 @@ def test_warnings_are_held_back_inside_only(
     logger.warning("told again")
     assert logger.level == level
     assert [record.message for record in caplog.records] == ["told", "told again"]
+
+
+def test_a_level_set_meanwhile_lets_no_warning_through(caplog: pytest.LogCaptureFixture) -> None:
+    """As TensorFlow sets absl's while it saves a model."""
+    logger = logging.getLogger("converter")
+    with errors_only("converter"):
+        logger.setLevel(logging.WARNING)
+        logger.warning("held back")
+    assert caplog.records == [] and logger.level == logging.NOTSET
