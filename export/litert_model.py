@@ -20,7 +20,6 @@ from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES, specs
 from cnnlg_tf.export.source import Source
 from cnnlg_tf.export.writing import writing
 from cnnlg_tf.extras import require
-from cnnlg_tf.startup import standard_error_held
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
@@ -72,10 +71,9 @@ def load(folder: Path, threads: int = 0) -> Loaded:
     litert = require("ai_edge_litert.interpreter", "litert")
     path = folder / FILE
     try:
-        with standard_error_held():  # it tells there which delegate it made
-            interpreter = litert.Interpreter(
-                model_path=str(path), num_threads=threads or os.cpu_count() or 1
-            )
+        interpreter = litert.Interpreter(
+            model_path=str(path), num_threads=threads or os.cpu_count() or 1
+        )
         names = SIGNATURES.keys() & interpreter.get_signature_list().keys() or {DEFAULT}
         return {name: interpreter.get_signature_runner(name) for name in names}
     except (ValueError, RuntimeError) as error:
