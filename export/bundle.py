@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from cnnlg_tf.errors import CnnlgError, ExportError, MissingExtraError
 from cnnlg_tf.export import formats, parity_report
-from cnnlg_tf.export.signatures import PIXELS
+from cnnlg_tf.export.signatures import PIXELS, Sizes
 from cnnlg_tf.export.source import Source
-from cnnlg_tf.export.tensorrt_engine import PRECISIONS, Builder, ClassicOptions, Profile, Shape
+from cnnlg_tf.export.tensorrt_engine import PRECISIONS, Builder, ClassicOptions, Profile
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
@@ -33,7 +33,7 @@ class Options:
     allow_loss: bool = False
     threads: int = 2
     pixels: bool = False
-    shape: Shape | None = None
+    shape: Sizes | None = None
 
 
 def parse_options(
@@ -63,7 +63,7 @@ def parse_options(
     )
 
 
-def _fixed(text: str) -> Shape:
+def _fixed(text: str) -> Sizes:
     """The one shape that a graph takes. Raises ExportError for another batch than 1, or sides under 16."""
     shape = _parse_shape(text)
     if shape[0] != 1 or min(shape[1:]) < 16:
@@ -73,7 +73,7 @@ def _fixed(text: str) -> Shape:
     return shape
 
 
-def _parse_shape(text: str) -> tuple[int, int, int]:
+def _parse_shape(text: str) -> Sizes:
     parts = text.lower().split("x")
     if len(parts) != 3 or not all(part.isdecimal() for part in parts):
         raise ExportError(

@@ -34,11 +34,6 @@ class Case:
     inputs: dict[str, np.ndarray]
     expected: dict[str, np.ndarray]
 
-    @property
-    def has_empty(self) -> bool:
-        """Whether an argument has no elements."""
-        return any(value.size == 0 for value in self.inputs.values())
-
 
 def read_photos(folder: str | Path | None, count: int = PHOTOS, skip: int = 0) -> list[np.ndarray]:
     """Photos as float32 [height, width, 3] in [0, 1]: `count` of a folder after the first `skip`, or example crops.

@@ -19,7 +19,7 @@ class Format:
     precisions: what it can be made in; default: what it is made in when nobody says.
     options: the exporter's own arguments, by the names that `bundle.Options` gives them.
     proven_as: the format that stands beside it in its folder, for which a CPU proves parity where it cannot run this.
-    takes_empty: whether an argument that may be empty can be; else a caller gives one without effect.
+    takes_empty: whether an argument that may be empty can be; else `loaded.written_out` gives one without effect.
     """
 
     name: str

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Shape = tuple[int | str, ...]
 Sizes = tuple[int, int, int]
+"""(batch, height, width)."""
 _LOWEST = -3.4028234663852886e38
 """Of float32's finite numbers."""
 ROUNDING = 1e-3

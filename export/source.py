@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnlg_tf.export import cases
 from cnnlg_tf.export.frozen import FrozenGraph, freeze
-from cnnlg_tf.export.signatures import DEFAULT, Functions, available
+from cnnlg_tf.export.signatures import DEFAULT, Functions, Sizes, available
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
@@ -28,7 +28,7 @@ class Source:
     model: "CNNLG"
     photos: Path | None = None
     chosen: list[str] | None = None
-    shape: tuple[int, int, int] | None = None
+    shape: Sizes | None = None
     _made: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
 
     @cached_property

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cnnlg_tf.errors import ExportError
 from cnnlg_tf.export import onnx_model, operators
-from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES, Tensor, artefact
+from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES, Sizes, Tensor, artefact
 from cnnlg_tf.export.source import Source
 from cnnlg_tf.export.writing import writing
 from cnnlg_tf.extras import require
@@ -35,16 +35,15 @@ CAPABILITIES = {
 REFERENCES = ((1, 16), (1, 256), (4, 512))
 """How many reference photos an engine takes, and their side: least, tuned for, most."""
 Builder = Literal["rtx", "classic"]
-Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Profile:
     """The sizes that an engine takes, (batch, height, width): least, the one it is tuned for, and most."""
 
-    minimum: Shape = (1, 16, 16)
-    optimum: Shape = (1, 512, 512)
-    maximum: Shape = (4, 1024, 1024)
+    minimum: Sizes = (1, 16, 16)
+    optimum: Sizes = (1, 512, 512)
+    maximum: Sizes = (4, 1024, 1024)
 
     def __post_init__(self) -> None:
         triples = zip(self.minimum, self.optimum, self.maximum, strict=True)

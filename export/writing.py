@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cnnlg_tf.errors import ExportError
 from cnnlg_tf.export import formats, manifest, parity
+from cnnlg_tf.export.loaded import written_out
 from cnnlg_tf.export.signatures import SIGNATURES
 from cnnlg_tf.export.source import Source
 from cnnlg_tf.files import atomic_path
@@ -64,8 +65,9 @@ def writing(
                 for name in draft.names
                 if SIGNATURES[name].outputs[SIGNATURES[name].result].dtype != "string"
                 for case in source.cases(name)
-                if made.takes_empty or not case.has_empty
             ]
+            if not made.takes_empty:
+                tried = [replace(c, inputs=written_out(c.signature, c.inputs)) for c in tried]
             figures = parity.check(tried, loaded, precision, allow_loss=allow_loss)
             manifest.write_manifest(
                 folder,

@@ -29,9 +29,7 @@ NEAR = ((0, 1), (0, -1), (1, 0), (-1, 0))  # cells
 FAR = tuple((REACH * dy, REACH * dx) for dy, dx in NEAR)
 DEPTH_STEPS = 6  # cells
 REGION = 32  # px: what a sample takes or leaves as one
-FAINT = (
-    3 * 48.0**2
-)  # squared difference of mean colours: with less, jumps make a mosaic; with more, errors stack up
+FAINT = 3 * 48.0**2  # squared difference of mean colours; less makes mosaics, more stacks up errors
 FEW = 256  # sources a photo that every scale considers, wherever they lie
 NOISE_COUNT = 3721
 NOISE = np.random.default_rng(0).uniform(-1.0, 1.0, (NOISE_COUNT, 2)).astype(np.float32)
