@@ -22,9 +22,9 @@ export async function runJob(kind, start) {
   const mine = { kind, key: null };
   desk.busy = mine;
   show();
+  progress(kind, { share: 0, seconds_left: null });
   const shown = setTimeout(() => {
     if (desk.busy === mine) get("progress").hidden = false;
-    progress(kind, { share: 0, seconds_left: null });
   }, PATIENCE);
   const result = await attempt(async () => {
     mine.key = (await start()).job;
