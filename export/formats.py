@@ -9,6 +9,7 @@ from typing import Any
 from cnnlg_tf.errors import ExportError
 from cnnlg_tf.export import manifest
 from cnnlg_tf.export.loaded import Loaded
+from cnnlg_tf.export.signatures import Sizes
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Format:
     options: the exporter's own arguments, by the names that `bundle.Options` gives them.
     proven_as: the format that stands beside it in its folder, for which a CPU proves parity where it cannot run this.
     takes_empty: whether an argument that may be empty can be; else `loaded.written_out` gives one without effect.
+    photos: sizes of the photos that a graph for whole photos takes: `any`, or `one` that it is made for.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Format:
     runtime: str | None = None
     proven_as: str | None = None
     takes_empty: bool = True
+    photos: tuple[str, ...] = ("any",)
 
     @property
     def on_cpu(self) -> bool:
@@ -45,6 +48,17 @@ class Format:
                 f"precision must be one of {', '.join(self.precisions)} for {self.name}. Received: {precision!r}"
             )
         return precision
+
+    def check_photos(self, shape: Sizes | None) -> None:
+        """Raise ExportError where a graph for whole photos cannot take any size (None), or one alone."""
+        if shape is None and "any" not in self.photos:
+            raise ExportError(
+                f"{self.name} takes photos of one size: a shape must be given. Received: none"
+            )
+        if shape is not None and "one" not in self.photos:
+            raise ExportError(
+                f"a shape is for {', '.join(of_one_size())}. Received: {self.name}, {'x'.join(map(str, shape))}"
+            )
 
     def export(self, *arguments: Any, **options: Any) -> Path:
         """Call the format's exporter."""
@@ -76,9 +90,9 @@ FORMATS = {
     made.name: made
     for made in (
         Format("saved_model", "saved_model", ("fp32",), options=("version",)),
-        Format("onnx", "onnx_model", ("fp32", "fp16", "int8")),
-        Format("litert", "litert_model", ("fp32", "fp16", "int8")),
-        Format("openvino", "openvino_model", ("fp32", "fp16")),
+        Format("onnx", "onnx_model", ("fp32", "fp16", "int8"), photos=("any", "one")),
+        Format("litert", "litert_model", ("fp32", "fp16", "int8"), photos=("any", "one")),
+        Format("openvino", "openvino_model", ("fp32", "fp16"), photos=("one",)),
         Format(
             "tensorrt",
             "tensorrt_engine",
@@ -91,6 +105,11 @@ FORMATS = {
         ),
     )
 }
+
+
+def of_one_size() -> list[str]:
+    """Names of the formats that whole photos of one size can be exported to."""
+    return [name for name, made in FORMATS.items() if "one" in made.photos]
 
 
 def find(name: str) -> Format:

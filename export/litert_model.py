@@ -57,8 +57,6 @@ def export_litert(
             require(module, "litert")
         (draft.folder / FILE).write_bytes(_convert(source, draft.names, precision))
         draft.packages = ("ai-edge-litert",)
-        if source.shape is not None:
-            draft.details = {"shape": list(source.shape)}
     return Path(path)
 
 

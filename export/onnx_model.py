@@ -155,7 +155,7 @@ def _name_free_sizes(graph: Any, name: str) -> None:
         for tensor in tensors:
             dims = tensor.type.tensor_type.shape.dim
             for dim, size in zip(dims, expected[tensor.name].shape, strict=True):
-                if isinstance(size, str):
-                    dim.dim_param = size
-                else:
+                if not isinstance(size, str):
                     dim.dim_value = size
+                elif not dim.dim_value:  # else the source has a shape
+                    dim.dim_param = size

@@ -160,12 +160,13 @@ def _anchor(model: Any, last: str) -> None:
     for value in read.values():
         rank = value.get_partial_shape().rank.get_length()
         first, end = np.zeros(rank, np.int64), np.ones(rank, np.int64)
-        ones.append(ops.reshape(ops.slice(value, first, end, end), np.array([1]), False))
+        one = ops.slice(value, first, end, end) if rank else value
+        ones.append(ops.reshape(one, np.array([1]), False))
     total = ops.reduce_sum(ops.abs(ops.concat(ones, 0)), np.array([0]), False)
     nothing = ops.minimum(total, np.float32(0.0))
     result = next(r for r in model.get_results() if last in r.input_value(0).get_names())
     source = result.input_value(0)
-    anchored = ops.add(source, nothing).output(0)
+    anchored = ops.add(source, ops.convert(nothing, source.get_element_type())).output(0)
     anchored.set_names(source.get_names())
     source.set_names(set())
     result.input(0).replace_source_output(anchored)

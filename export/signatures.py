@@ -81,7 +81,7 @@ class Signature:
     inputs, outputs: its arguments and results in order; parity looks at the first result.
     compute: (Functions, one tensor an argument) -> results by name.
     everywhere: every format has it; False: the SavedModel alone.
-    alone: the formats that make it, in an export of its own; none: it is not for exports of its own.
+    alone: it is for an export of its own, and repairs whole photos.
     offered: whether a model can compute it.
     """
 
@@ -89,7 +89,7 @@ class Signature:
     outputs: dict[str, Tensor]
     compute: Callable[..., dict[str, Any]]
     everywhere: bool = False
-    alone: tuple[str, ...] = ()
+    alone: bool = False
     offered: Callable[["CNNLG"], bool] = lambda model: True
 
     @property
@@ -268,7 +268,7 @@ SIGNATURES = {
         {"image": PHOTO, "mask": HOLE},
         {"repaired": PHOTO},
         _repair_photo,
-        alone=("saved_model", "onnx", "litert", "tensorrt"),
+        alone=True,
     ),
 }
 

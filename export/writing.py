@@ -56,7 +56,8 @@ def writing(
         with atomic_path(path) as folder:
             folder.mkdir()
             draft = Draft(folder, source.names if names is None else names)
-            _check_alone(draft.names, format)
+            if any(SIGNATURES[name].alone for name in draft.names):
+                made.check_photos(source.shape)
             yield draft
             runs_as = formats.find(made.proven_as or format)
             loaded = runs_as.load(folder, verify=False)
@@ -77,18 +78,8 @@ def writing(
                 signatures=draft.names,
                 packages=draft.packages,
                 **{f"parity_of_{made.proven_as}" if made.proven_as else "parity": figures},
+                **({} if source.shape is None else {"shape": list(source.shape)}),
                 **draft.details,
             )
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error}") from error
-
-
-def _check_alone(names: list[str], format: str) -> None:
-    """Raise ExportError for a signature that this format cannot make."""
-    for name in names:
-        able = SIGNATURES[name].alone
-        if able and format not in able:
-            raise ExportError(
-                f"{name} can be exported as {', '.join(able)}. Received: {format}, whose plug-in for "
-                "processors cannot bound its sizes"
-            )

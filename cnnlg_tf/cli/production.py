@@ -45,7 +45,9 @@ def deploy(export: str, target: Any, out: str, model_name: str) -> None:
     is_flag=True,
     help="For an app: one graph, an 8-bit photo and mask in, the repair out; alone.",
 )
-@click.option("--shape", help="LiteRT with --pixels: the one size it takes, 1xHxW, for delegates.")
+@click.option(
+    "--shape", help="With --pixels: the one size that it takes, 1xHxW, for delegates and OpenVINO."
+)
 @click.option("--allow-loss", is_flag=True, help="Write what misses its parity bar, too.")
 @click.option("--version", type=int, help="SavedModel: its number; default: the next free one.")
 @click.option(
@@ -97,6 +99,7 @@ def export(
     from pathlib import Path
 
     import cnnlg_tf
+    from cnnlg_tf.errors import ExportError
     from cnnlg_tf.export import formats
     from cnnlg_tf.export.bundle import Exporter, parse_options
     from cnnlg_tf.startup import start_tensorflow, use_threads
@@ -104,6 +107,11 @@ def export(
     parsed = parse_options(threads=threads, **options)
     if format_ != "all":
         formats.find(format_).choose(precision)
+    if parsed.pixels:
+        try:
+            formats.find(format_).check_photos(parsed.shape)
+        except ExportError as error:
+            raise click.UsageError(f"--pixels, --shape: {error}") from error
     start_tensorflow()
     use_threads(threads)
     exporter = Exporter(cnnlg_tf.load(model), parsed)
@@ -120,7 +128,6 @@ def _refuse_options_of_others(context: click.Context, format_: str, builder: str
     tensorrt, numbered = ("--format", "tensorrt", format_), ("--format", "saved_model", format_)
     asks = {
         "version": [numbered],
-        "shape": [("--format", "litert", format_)],
         **{name: [tensorrt] for name in ("builder", "min_shape", "opt_shape", "max_shape")},
         "capabilities": [tensorrt, rtx],
         **{

@@ -50,30 +50,39 @@ def test_one_format_at_a_time() -> None:
     assert result.exit_code == 2 and "--pixels is for one format" in result.output
 
 
-def test_openvino_says_that_it_cannot(plain_model: Any, tmp_path: Path) -> None:
-    from cnnlg_tf.export.writing import writing
-
-    source = Source(plain_model, chosen=[PIXELS])
-    with (
-        pytest.raises(
-            ExportError, match="onnx, litert, tensorrt. Received: openvino, whose plug-in"
-        ),
-        writing(tmp_path / "openvino", "openvino", "fp16", source),
-    ):
-        pass
-    assert not (tmp_path / "openvino").exists()
-
-
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("format", "shape", "message"),
     [
-        (["--format", "litert", "--shape", "1x64x64"], "--shape is for --pixels"),
-        (["--format", "onnx", "--pixels", "--shape", "1x64x64"], "--shape is for --format litert"),
+        ("openvino", None, "openvino takes photos of one size: a shape must be given"),
+        ("saved_model", (1, 64, 64), "onnx, litert, openvino. Received: saved_model, 1x64x64"),
+        ("tensorrt", (1, 64, 64), "onnx, litert, openvino. Received: tensorrt, 1x64x64"),
     ],
 )
-def test_a_shape_is_for_pixels_in_litert(arguments: list[str], message: str) -> None:
-    result = CliRunner().invoke(main, ["export", *arguments, "-o", "out"])
-    assert result.exit_code == 2 and message in result.output
+def test_any_size_or_one(
+    format: str, shape: Any, message: str, plain_model: Any, tmp_path: Path
+) -> None:
+    from cnnlg_tf.export.writing import writing
+
+    source = Source(plain_model, chosen=[PIXELS], shape=shape)
+    precision = FORMATS[format].default
+    with (
+        pytest.raises(ExportError, match=message),
+        writing(tmp_path / "made", format, precision, source),
+    ):
+        pass
+    assert not (tmp_path / "made").exists()
+    given = [] if shape is None else ["--shape", "x".join(map(str, shape))]
+    result = CliRunner().invoke(
+        main, ["export", "--format", format, "--pixels", *given, "-o", str(tmp_path / "made")]
+    )
+    assert result.exit_code == 2 and "--shape: " in result.output
+
+
+def test_a_shape_is_for_pixels() -> None:
+    result = CliRunner().invoke(
+        main, ["export", "--format", "litert", "--shape", "1x64x64", "-o", "out"]
+    )
+    assert result.exit_code == 2 and "--shape is for --pixels" in result.output
 
 
 @pytest.mark.parametrize("text", ["2x64x64", "1x8x64", "64x64"])
@@ -103,6 +112,23 @@ def test_litert_of_one_shape_has_no_free_size(model: Any, tmp_path: Path) -> Non
     expected = Source(model, chosen=[PIXELS]).functions[PIXELS](*inputs.values())["repaired"]
     assert np.array_equal(found[0][mask == 0], photo[mask == 0])
     assert np.abs(found.astype(int) - expected.numpy())[0][mask > 0].mean() < 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_one_size_for_processors(format: str, model: Any, tmp_path: Path) -> None:
+    """OpenVINO computes in uint8 at the end, where its anchor to float32 is."""
+    source = Source(model, chosen=[PIXELS], shape=(1, 64, 80))
+    folder = FORMATS[format].export(model, tmp_path / format, precision="fp32", source=source)
+    made = manifest.verify(folder)
+    assert made["shape"] == [1, 64, 80] and made["parity"][PIXELS]["meets_bar"]
+    photo, mask = make_photo(64, 80), np.zeros((1, 64, 80, 1), np.uint8)
+    mask[:, 20:40, 30:60] = 255
+    load = FORMATS[format].load(folder)[PIXELS]
+    found = load(image=photo[None], mask=mask)["repaired"]
+    assert np.array_equal(found[mask[..., 0] == 0], photo[None][mask[..., 0] == 0])
+    with pytest.raises(Exception, match=r"(?i)shape|dimension"):
+        load(image=photo[None, :, :64], mask=mask[:, :, :64])
 
 
 @pytest.mark.slow
