@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from cnnlg_tf.extras import require
 from cnnlg_tf.startup import standard_error_held
 
 SPARE_CPUS = 2  # for reading, writing and for what skips rows that are done; all of them are light
+_REACHED = 10.0  # seconds that a cluster's port may take to answer
 _STORE = 200 * 2**20  # bytes of shared memory: blocks hold names, not photos
 
 
@@ -82,6 +84,8 @@ def ray_for(
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its notes go to standard error
+    if address is not None:
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # of 40 s each; Ray's own 20
     ray = require("ray", "bulk")
     require("ray.data", "bulk")
     logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -93,6 +97,7 @@ def ray_for(
     try:
         if address is not None:
             try:
+                _reach(address)
                 ray.init(address=address, **options)
             except Exception as error:  # ConnectionError, ValueError, RuntimeError, gRPC's
                 reason = " ".join(str(error).split())[:300]
@@ -116,6 +121,13 @@ def ray_for(
         yield planned_workers(*wanted, cpus, ray.cluster_resources().get("GPU", 0.0))
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raise OSError if nothing listens at host:port: Ray would go on trying, and say nothing that helps."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _REACHED).close()
 
 
 def _of_cluster(
