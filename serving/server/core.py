@@ -39,14 +39,14 @@ class ServerCore:
     def predict(self, request: Any, call: Call, entrypoint: str) -> Any:
         return self._answer("predict", self._inference.predict, request, call, entrypoint)
 
-    def predict_json(self, spec: Any, document: dict[str, Any], call: Call) -> str:
-        """A predict document of the REST API -> the JSON text of its answer.
+    def predict_json(self, spec: Any, document: dict[str, Any], call: Call) -> bytes:
+        """A predict document of the REST API -> the JSON of its answer.
 
         One lease covers reading the document and running the model: between two, a new version
         with other inputs could come in.
         """
 
-        def answer(servable: Any, version: int, document: Any, call: Call) -> str:
+        def answer(servable: Any, version: int, document: Any, call: Call) -> bytes:
             name = document.get("signature_name") or DEFAULT_SIGNATURE
             if name not in servable.signatures:
                 raise ServingError(
@@ -60,7 +60,7 @@ class ServerCore:
             )
             return rest_json.predict_answer(outputs, rows)
 
-        return str(self._answer("predict", answer, document, call, "REST", spec))
+        return bytes(self._answer("predict", answer, document, call, "REST", spec))
 
     def classify(self, request: Any, call: Call, entrypoint: str) -> Any:
         return self._answer("classify", self._inference.classify, request, call, entrypoint)

@@ -161,10 +161,9 @@ class RestServer:
             call.check()
             if request.method == "POST":
                 plain = _unpacked(body, packed, self._limits.rest_body_bytes)
-                text = _act(self._core, match, plain, call)
+                data = _act(self._core, match, plain, call)
             else:
-                text = _read(self._core, match, call)
-            data = text.encode()
+                data = _read(self._core, match, call).encode()
             if wants_gzip and len(data) >= _GZIP_FROM:
                 return _Answer(200, "application/json", gzip.compress(data, 1), packed=True)
             return _Answer(200, "application/json", data)
@@ -298,7 +297,7 @@ def _accepts_gzip(header: str) -> bool:
     return False
 
 
-def _act(core: ServerCore, match: re.Match[str], body: bytes | bytearray, call: Call) -> str:
+def _act(core: ServerCore, match: re.Match[str], body: bytes | bytearray, call: Call) -> bytes:
     document = rest_json.parse_body(body)
     spec = _spec(match)
     action = match["action"].lower()

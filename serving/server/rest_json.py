@@ -1,4 +1,8 @@
-"""JSON to TensorFlow Serving's messages and back, by the rules of its REST API."""
+"""JSON to TensorFlow Serving's messages and back, by the rules of its REST API.
+
+Large bodies go through orjson: while Python's own module works on one, nothing else in the process runs. What that one
+alone reads and writes (NaN, infinities) and the words of errors are its.
+"""
 
 import base64
 import binascii
@@ -8,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 import tensorflow as tf
 
 from cnnlg_tf.errors import ServingError
@@ -23,20 +28,28 @@ def parse_body(body: bytes | bytearray) -> dict[str, Any]:
     if not body:
         raise _invalid("JSON Parse error: The document is empty")
     try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        document = _parse_slowly(body)
+    if not isinstance(document, dict):
+        raise _invalid(f"JSON Value: {_text(document)} Is not object")
+    if not isinstance(document.get("signature_name", ""), str):
+        raise _invalid(
+            f"JSON Value: {_text(document)} not formatted correctly. "
+            "'signature_name' key must be a string value."
+        )
+    return document
+
+
+def _parse_slowly(body: bytes | bytearray) -> Any:
+    try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         position = getattr(error, "pos", 0)
         raise _invalid(
             f"JSON Parse error: Invalid value. at offset: {position} ({error})"
         ) from error
-    if not isinstance(document, dict):
-        raise _invalid(f"JSON Value: {_text(document)} Is not object")
     _check_unicode(body, document)
-    if not isinstance(document.get("signature_name", ""), str):
-        raise _invalid(
-            f"JSON Value: {_text(document)} not formatted correctly. "
-            "'signature_name' key must be a string value."
-        )
     return document
 
 
@@ -80,8 +93,8 @@ def predict_inputs(
     raise _invalid("Missing 'inputs' or 'instances' key")
 
 
-def predict_answer(arrays: Mapping[str, np.ndarray], rows: bool) -> str:
-    """The JSON text of a signature's outputs: `predictions` in row form, else `outputs`."""
+def predict_answer(arrays: Mapping[str, np.ndarray], rows: bool) -> bytes:
+    """The JSON of a signature's outputs: `predictions` in row form, else `outputs`."""
     arrays = dict(sorted(arrays.items()))
     if rows:
         sizes: set[int] = set()
@@ -96,14 +109,18 @@ def predict_answer(arrays: Mapping[str, np.ndarray], rows: bool) -> str:
                     f"expecting: {sizes.pop()}"
                 )
             sizes.add(len(array))
-    values = {name: _json_values(name, array) for name, array in arrays.items()}
+    finite = all(array.dtype.kind != "f" or np.isfinite(array).all() for array in arrays.values())
+    values = {name: _json_values(name, array, finite) for name, array in arrays.items()}
     if len(values) == 1:
         answer = next(iter(values.values()))
     elif rows:
         answer = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
     else:
         answer = values
-    return json.dumps({"predictions" if rows else "outputs": answer})
+    body = {"predictions" if rows else "outputs": answer}
+    if finite:
+        return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+    return json.dumps(body).encode()
 
 
 def fill_examples(document: dict[str, Any], request: Any) -> None:
@@ -129,18 +146,17 @@ def fill_examples(document: dict[str, Any], request: Any) -> None:
         _fill_example(example, target.examples.add())
 
 
-def classify_answer(response: Any) -> str:
+def classify_answer(response: Any) -> bytes:
     results = [
         [[entry.label, _short(entry.score)] for entry in classifications.classes]
         for classifications in response.result.classifications
     ]
-    return json.dumps({"results": results})
+    return json.dumps({"results": results}).encode()
 
 
-def regress_answer(response: Any) -> str:
-    return json.dumps(
-        {"results": [_short(regression.value) for regression in response.result.regressions]}
-    )
+def regress_answer(response: Any) -> bytes:
+    results = [_short(regression.value) for regression in response.result.regressions]
+    return json.dumps({"results": results}).encode()
 
 
 def _from_rows(document: dict[str, Any], infos: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -344,7 +360,8 @@ def decode_base64(value: Mapping[str, str]) -> bytes:
         raise _invalid("Unable to base64 decode") from error
 
 
-def _json_values(name: str, array: np.ndarray) -> Any:
+def _json_values(name: str, array: np.ndarray, finite: bool) -> Any:
+    """What orjson writes; of NaN and infinities, what `json` does."""
     if array.dtype == object:
         binary = name.endswith("_bytes")
         flat = [
@@ -354,11 +371,13 @@ def _json_values(name: str, array: np.ndarray) -> Any:
         strings = np.empty(array.size, object)
         strings[:] = flat
         return strings.reshape(array.shape).tolist()
+    if array.dtype.type not in (*_FLOATS, *_INTEGERS, np.bool_):
+        raise _invalid(f"Failed to write JSON value for tensor type: {_name(array.dtype.type)}")
+    if finite:
+        return np.ascontiguousarray(array) if array.ndim else array[()]
     if array.dtype == np.float32:
         # The shortest decimal that gives the same float32: 0.2, not 0.20000000298023224.
         return array.astype("U").astype(np.float64).tolist()
-    if array.dtype.type not in (*_FLOATS, *_INTEGERS, np.bool_):
-        raise _invalid(f"Failed to write JSON value for tensor type: {_name(array.dtype.type)}")
     return array.tolist()
 
 

@@ -25,6 +25,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from tests.campaigns.harness import Budget, Report, main, own_mebibytes, promise
 from tests.serving.servers import Server, predict_request, running_server
@@ -174,7 +175,7 @@ def _timed(server: Server, seed: int) -> Iterator[list[Any]]:
     """Good requests from a process of their own; the list has their seconds at the end, and then how they ended."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_time_requests, args=(theirs, server.grpc_port, seed))
+    process = spawn.Process(target=_time_requests, args=(theirs, server.port, seed))
     process.start()
     theirs.close()
     taken: list[Any] = []
@@ -189,8 +190,8 @@ def _timed(server: Server, seed: int) -> Iterator[list[Any]]:
 
 def _time_requests(pipe: Any, port: int, seed: int) -> None:
     dice, taken, end = random.Random(seed), [], "stopped"
-    with open_channel(port) as channel:
-        predictions = prediction_stub(channel)
+    with grpc.insecure_channel(f"localhost:{port}") as channel:
+        predictions = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         while not pipe.poll(dice.expovariate(_TIMED_RATE)):
             start = time.perf_counter()
             try:

@@ -1,5 +1,6 @@
 """`cnnlg-tf serve`."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -19,16 +20,19 @@ def test_serves_an_export_until_interrupted(models: Path) -> None:
     command = [sys.executable, "-m", "cnnlg_tf.cli", "serve", f"{models}/half_plus_three"]
     command += [f"--port={port}", f"--rest-port={rest_port}", "--name=half", "--batching"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == (
-            f"Serving half: gRPC at localhost:{port}, "
-            f"REST at http://localhost:{rest_port}/v1/models/half. Stop with Ctrl+C.\n"
-        )
-        url = f"http://localhost:{rest_port}/v1/models/half:predict"
-        with urllib.request.urlopen(url, b'{"instances": [2.0]}', timeout=30) as response:
-            assert response.read() == b'{"predictions": [4.0]}'
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == (
+                f"Serving half: gRPC at localhost:{port}, "
+                f"REST at http://localhost:{rest_port}/v1/models/half. Stop with Ctrl+C.\n"
+            )
+            url = f"http://localhost:{rest_port}/v1/models/half:predict"
+            with urllib.request.urlopen(url, b'{"instances": [2.0]}', timeout=30) as response:
+                assert json.load(response) == {"predictions": [4.0]}
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
 
 
 def test_the_limit_on_pixels_fits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,3 +227,38 @@ def test_answers_that_have_no_rows_are_refused(arrays: dict[str, Any], message: 
     with pytest.raises(ServingError) as caught:
         rest_json.predict_answer(outputs, rows=True)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "rows", "answer"),
+    [
+        ({"y": np.float32([0.2, 1e-7])}, True, {"predictions": [0.2, 1e-7]}),
+        ({"y": np.float32(0.2)}, False, {"outputs": 0.2}),
+        ({"y": np.float32([[0.2], [np.nan]])}, True, {"predictions": [[0.2], [np.nan]]}),
+        ({"y": np.float64([np.inf, -np.inf])}, False, {"outputs": [np.inf, -np.inf]}),
+        ({"y": np.uint64([2**64 - 1])}, True, {"predictions": [2**64 - 1]}),
+        (
+            {"b": np.array([[True], [False]]), "s": np.array([b"a", b"\xc3\xa4"], object)},
+            True,
+            {"predictions": [{"b": [True], "s": "a"}, {"b": [False], "s": "ä"}]},
+        ),
+        (
+            {"z": np.zeros((2, 3), np.int8).T, "s_bytes": np.array(b"ab", object)},
+            False,
+            {"outputs": {"s_bytes": {"b64": "YWI="}, "z": [[0, 0]] * 3}},
+        ),
+    ],
+)
+def test_answers_in_the_shortest_decimals(
+    arrays: dict[str, Any], rows: bool, answer: dict[str, Any]
+) -> None:
+    """0.2, not 0.20000000298023224; NaN and infinities as TensorFlow Serving writes them."""
+    outputs = {name: np.asarray(array) for name, array in arrays.items()}
+    found = json.loads(rest_json.predict_answer(outputs, rows=rows))
+    assert repr(found) == repr(answer)
+
+
+def test_what_one_parser_refuses_the_other_reads() -> None:
+    document = rest_json.parse_body(b'{"instances": [NaN, Infinity, 0.5]}')
+    (array,) = read(document, x="float32").values()
+    assert np.array_equal(array, np.float32([np.nan, np.inf, 0.5]), equal_nan=True)
