@@ -14,6 +14,7 @@ from cnnlg_tf.models.synthesis_scale import Synthesis
 DEPTH = 16  # px; deeper is all one
 HALF = 5.0  # px; untrained, the network's repair and the synthesis count alike at this depth
 SOFTNESS = 1.0  # px
+CALM = 0.5  # how much less is added where the synthesis is taken: it is crisp as it is
 CRISP = 0.5  # how much of the synthesis's own high frequencies is added at detail 2
 
 
@@ -60,7 +61,7 @@ class Merge(keras.Model):
     def weigh(
         self, guide: tf.Tensor, synthesis: Synthesis, mask: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """How much of the synthesis is taken, as logits [b, h, w, 1], and what is added [b, h, w, 3]."""
+        """How much of the synthesis is taken, as logits [b, h, w, 1], and what is added to the rest [b, h, w, 3]."""
         laid = 2.0 * synthesis.image - 1.0
         depth = hole_depth(mask)
         about = [4.0 * synthesis.distance, 4.0 * synthesis.spread, synthesis.share, depth / DEPTH]
@@ -86,7 +87,8 @@ class Merge(keras.Model):
         laid = 2.0 * synthesis.image - 1.0
         # 1 - (1 - sigmoid(logit)) ** detail: 0, as learnt, nearly all
         taken = synthesis.share * (1.0 - tf.exp(-detail * tf.nn.softplus(logit)))
-        merged = guide + taken * (laid - guide) + tf.minimum(detail, 1.0) * added
+        added *= tf.minimum(detail, 1.0) * (1.0 - CALM * taken)
+        merged = guide + taken * (laid - guide) + added
         crisp = CRISP * tf.nn.relu(detail - 1.0) * (laid - _smoothed(laid))
         return guide + mask * (merged + synthesis.share * crisp - guide)
 
