@@ -1,10 +1,8 @@
 """Benchmarks end errors in one line; what objects.py draws."""
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,23 +10,14 @@ from click.testing import CliRunner
 from PIL import Image
 
 from cnnlg_tf.inference import inpainter
+from tests.benchmarks.loading import FOLDER, load_benchmark
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
-
-
-def _load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", FOLDER / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_help(name: str) -> None:
-    result = CliRunner().invoke(_load(name).main, ["--help"])
+    result = CliRunner().invoke(load_benchmark(name).main, ["--help"])
     assert result.exit_code == 0, result.output
     assert "Usage: main [OPTIONS]" in result.output
 
@@ -61,7 +50,9 @@ def test_errors_end_in_one_line(
 ) -> None:
     places = {"photos": photo_folder(count=1), "empty": tmp_path / "empty", "out": tmp_path / "out"}
     places["empty"].mkdir()
-    result = CliRunner().invoke(_load(name).main, [each.format(**places) for each in options])
+    result = CliRunner().invoke(
+        load_benchmark(name).main, [each.format(**places) for each in options]
+    )
     assert result.exit_code == 1, result.output
     lines = result.output.strip().splitlines()
     assert len(lines) == 1 and lines[0].startswith("Error: ") and message in lines[0]
@@ -69,7 +60,7 @@ def test_errors_end_in_one_line(
 
 def test_large_photo_tells_why_a_case_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each case is a process of its own, whose traceback or error comes back as one line."""
-    module = _load("large_photo")
+    module = load_benchmark("large_photo")
     ended = SimpleNamespace(returncode=1, stderr="noise of a runtime\nError: no such model\n")
     monkeypatch.setattr(module.subprocess, "run", lambda *_, **__: ended)
     result = CliRunner().invoke(module.main, ["--only", "24 MP, half"])
@@ -78,7 +69,7 @@ def test_large_photo_tells_why_a_case_failed(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_objects_are_blobs_of_one_size() -> None:
-    module = _load("objects")
+    module = load_benchmark("objects")
     masks = [module.draw_object(256, np.random.default_rng(seed)) for seed in range(12)]
     for mask in masks:
         assert mask.mean() == pytest.approx(module.SHARE, rel=0.05)
@@ -100,7 +91,7 @@ def test_objects_shows_hole_peer_and_ours(
             return SimpleNamespace(photo=np.where(mask[..., None], np.uint8(128), photo))
 
     monkeypatch.setattr(inpainter, "Inpainter", Grey)
-    module = _load("objects")
+    module = load_benchmark("objects")
     monkeypatch.setattr(module, "SIZE", 128)
     monkeypatch.setattr(module, "SHOWN", 96)
     out = tmp_path / "new" / "objects.png"
@@ -119,7 +110,7 @@ def test_objects_shows_hole_peer_and_ours(
 
 def test_a_simulated_run_adds_up() -> None:
     """Equal photos and workers: what can be counted by hand; then what each trouble adds."""
-    module = _load("bulk_plan")
+    module = load_benchmark("bulk_plan")
     one = np.array([2.0])
 
     def fleet(**values: float) -> object:
@@ -157,7 +148,7 @@ def test_a_plan_from_a_ledger(tmp_path: Path) -> None:
     ]
     (tmp_path / "ledger.parquet").write_bytes(ledger.as_parquet(ledger.as_rows(rows)))
     options = ["--ledger", str(tmp_path / "ledger.parquet"), "--photos", "64000", "--workers", "10"]
-    result = CliRunner().invoke(_load("bulk_plan").main, [*options, "--slow-share", "0"])
+    result = CliRunner().invoke(load_benchmark("bulk_plan").main, [*options, "--slow-share", "0"])
     assert result.exit_code == 0, result.output
     told = dict(line.split("  ", 1) for line in result.output.splitlines())
     assert told["a photo"].strip() == "3 s (median 3, longest 3)"

@@ -1,12 +1,7 @@
 """The example page in Chromium: what onnxruntime-web repairs is what onnxruntime repairs."""
 
-import base64
 import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,40 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.benchmarks.loading import load_benchmark
 from tests.conftest import make_mask, make_photo
-from tests.edge.conftest import ROOT, same_repair
+from tests.edge.conftest import same_repair
 
 ort = pytest.importorskip("onnxruntime", reason="needs onnxruntime (extra `onnx`)")
 
 pytestmark = pytest.mark.browser
 
-WEB = "onnxruntime-web@1"
-RUN = """async ([image, mask, height, width]) => {
-    const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    const { open, repair } = await import("./repair.js");
-    window.session ??= await open();
-    const done = await repair(window.session, bytes(image), bytes(mask), height, width);
-    let text = "";
-    for (const byte of done.repaired) text += String.fromCharCode(byte);
-    return [btoa(text), done.milliseconds];
-}"""
-
-
-class _Files(SimpleHTTPRequestHandler):
-    extensions_map = {
-        **SimpleHTTPRequestHandler.extensions_map,
-        ".mjs": "text/javascript",
-        ".wasm": "application/wasm",
-    }
-
-    def end_headers(self) -> None:
-        # with these a page may use threads
-        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        super().end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+edge_browser = load_benchmark("edge_browser")
 
 
 @pytest.fixture(scope="module")
@@ -57,31 +27,20 @@ def page(
     if shutil.which("npm") is None:
         pytest.skip("needs npm, for the package onnxruntime-web")
     folder = tmp_path_factory.mktemp("browser")
-    install = ["npm", "install", "--ignore-scripts", "--no-audit", "--prefix", str(folder), WEB]
-    done = subprocess.run(install, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    shutil.copytree(ROOT / "docs/browser", folder / "site")
-    (folder / "site/ort").symlink_to(folder / "node_modules/onnxruntime-web/dist")
-    shutil.copy(pixels_onnx / "pixels.onnx", folder / "site")
-    handler = partial(_Files, directory=folder / "site")
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with edge_browser.served_site(folder, pixels_onnx / "pixels.onnx") as address:
         page = chromium.new_page()
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(f"http://127.0.0.1:{server.server_address[1]}/index.html")
+        page.goto(address)
         yield page
         page.close()
-        server.shutdown()
-        assert faults == []
+    assert faults == []
 
 
 @pytest.mark.parametrize("side", [256, 512])
 def test_the_same_pixels(page: Any, pixels_onnx: Path, side: int) -> None:
     photo, mask = make_photo(side, side), make_mask(side, side)
-    given = [base64.b64encode(each.tobytes()).decode() for each in (photo, mask)]
-    text, milliseconds = page.evaluate(RUN, [*given, side, side])
-    found = np.frombuffer(base64.b64decode(text), np.uint8).reshape(photo.shape)
+    found, milliseconds = edge_browser.repair_on(page, photo, mask)
     session = ort.InferenceSession(pixels_onnx / "pixels.onnx", providers=["CPUExecutionProvider"])
     (native,) = session.run(["repaired"], {"image": photo[None], "mask": mask[None, ..., None]})
     assert same_repair(found, native[0], photo, mask) > 45.0
