@@ -96,6 +96,8 @@ def main(folder: Path, chromium: str) -> None:
     import onnxruntime
     from playwright.sync_api import sync_playwright
 
+    from cnnlg_tf.evaluation.metrics import hole_psnr
+
     model = folder / "pixels.onnx"
     native = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
@@ -117,8 +119,7 @@ def main(folder: Path, chromium: str) -> None:
                 (expected,) = native.run(
                     None, {"image": photo[None], "mask": mask[None, ..., None]}
                 )
-                gap = (took[-1][0].astype(float) - expected[0])[mask > 0] / 255.0
-                psnr = -10.0 * np.log10(max(float(np.mean(gap**2)), 1e-10))
+                psnr = hole_psnr(took[-1][0] / 255.0, expected[0] / 255.0, mask)
                 best = min(milliseconds for _, milliseconds in took[1:])
                 print(f"| {side} | {took[0][1]:.0f} | {best:.0f} | {psnr:.1f} |")
             print(f"\nChromium {browser.version}, {threads} threads", flush=True)
