@@ -16,6 +16,7 @@ from cnnlg_tf.serving.server.options import ServerOptions
 from cnnlg_tf.startup import start_tensorflow
 
 _FAILED = 255  # what main's `return -1` gives
+_SWITCH_SECONDS = 0.0005  # a thread at work on a large body lets others go on, ten times Python's
 TLSFiles = tuple[str | None, str | None, str | None]
 
 
@@ -70,6 +71,7 @@ def serve(
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     start_tensorflow()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # v1's loader calls itself deprecated
     from cnnlg_tf.serving.server.model_server import ModelServer
     from cnnlg_tf.serving.server.tls import ServerTLS

@@ -1,6 +1,7 @@
 """Puts a server together from its options, opens its ports, and drains it."""
 
 import logging
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,7 @@ _log = logging.getLogger(__name__)
 _GRPC_THREADS = 256
 _TIDY_SECONDS = 30.0
 _FAREWELL_SECONDS = 0.3
+_OPERATIONS_AT_ONCE = 8  # at least: on fewer threads a quick request waits for slow ones to end
 
 
 class ModelServer:
@@ -251,7 +253,7 @@ def _load_options(options: ServerOptions) -> LoadOptions:
             batching = BatchingOptions.from_proto(parameters)
     return LoadOptions(
         saved_model_tags=options.saved_model_tags.split(","),
-        session_config=_session_config(options),
+        session_config=session_config(options),
         prefer_tflite_model=options.prefer_tflite_model,
         num_tflite_pools=options.num_tflite_pools,
         enable_model_warmup=options.enable_model_warmup,
@@ -261,7 +263,8 @@ def _load_options(options: ServerOptions) -> LoadOptions:
     )
 
 
-def _session_config(options: ServerOptions) -> Any:
+def session_config(options: ServerOptions) -> Any:
+    """ConfigProto of the models' sessions. Raises ServingError where options contradict each other."""
     config = tf.compat.v1.ConfigProto()
     if options.tensorflow_session_config_file:
         config = read_text_proto(options.tensorflow_session_config_file, tf.compat.v1.ConfigProto)
@@ -273,7 +276,11 @@ def _session_config(options: ServerOptions) -> Any:
             "INVALID_ARGUMENT",
         )
     config.intra_op_parallelism_threads = intra or options.tensorflow_session_parallelism
-    config.inter_op_parallelism_threads = inter or options.tensorflow_session_parallelism
+    config.inter_op_parallelism_threads = (
+        inter
+        or options.tensorflow_session_parallelism
+        or max(_OPERATIONS_AT_ONCE, os.cpu_count() or 1)
+    )
     config.allow_soft_placement = True
     config.gpu_options.allow_growth = options.per_process_gpu_memory_fraction == 0
     config.gpu_options.per_process_gpu_memory_fraction = options.per_process_gpu_memory_fraction

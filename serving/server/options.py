@@ -81,7 +81,7 @@ class ServerOptions:
     enable_profiler: bool = flag(True, "Serve TensorFlow's profiler.")
     tensorflow_session_parallelism: int = flag(0, "Threads of a session; 0 for automatic.")
     tensorflow_intra_op_parallelism: int = flag(0, "Threads inside an operation; 0 for automatic.")
-    tensorflow_inter_op_parallelism: int = flag(0, "Operations at once; 0 for automatic.")
+    tensorflow_inter_op_parallelism: int = flag(0, "Operations at once; 0 for 8 or more.")
     tensorflow_session_config_file: str = flag("", "Text ConfigProto of the sessions.")
     per_process_gpu_memory_fraction: float = flag(
         0.0, "Share of the GPU's memory to take; 0 for automatic."

@@ -23,7 +23,7 @@ from tensorflow_serving.apis import (
 from cnnlg_tf.errors import MissingExtraError, ServingError
 from cnnlg_tf.serving.server.config_files import SSLConfig
 from cnnlg_tf.serving.server.limits import RunGate
-from cnnlg_tf.serving.server.model_server import ModelServer
+from cnnlg_tf.serving.server.model_server import ModelServer, session_config
 from cnnlg_tf.serving.server.options import ServerOptions
 from cnnlg_tf.serving.server.servable import SavedModelServable
 from tests.serving import model_factory
@@ -300,6 +300,22 @@ def test_options_that_are_refused(options: dict[str, Any], message: str) -> None
     base = {} if not options else {"model_base_path": "/m"}
     with pytest.raises(ServingError, match=message):
         ModelServer(ServerOptions(**{**base, **options}))
+
+
+@pytest.mark.parametrize(
+    ("options", "threads"),
+    [
+        ({}, 8),
+        ({"tensorflow_session_parallelism": 1}, 1),
+        ({"tensorflow_inter_op_parallelism": 2}, 2),
+    ],
+)
+def test_quick_requests_find_a_thread_beside_slow_ones(
+    options: dict[str, Any], threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    config = session_config(ServerOptions(**options))
+    assert config.inter_op_parallelism_threads == threads
 
 
 def test_a_tflite_model_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
