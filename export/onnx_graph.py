@@ -44,6 +44,45 @@ def widen_integers(graph: Any) -> None:
     del graph.value_info[:]  # what it says of types is out of date
 
 
+def sum_products(graph: Any) -> None:
+    """Write matrix products as sums of elements' products: a [.., p, k, 1] * b [.., 1, k, q], summed over k.
+
+    TensorRT-RTX has no float32 matrix products for Turing. It multiplies and sums in one kernel; onnxruntime stores all
+    the products, so this is for that builder alone. Sums of integers below 2**24 are exact in either form.
+    """
+    from onnx import helper, numpy_helper
+
+    nodes = []
+
+    def add(operator: str, *inputs: str, to: str, **attributes: Any) -> str:
+        nodes.append(helper.make_node(operator, list(inputs), [to], to, **attributes))
+        return to
+
+    for number in (-1, -2, -3):
+        graph.initializer.append(numpy_helper.from_array(np.array([number]), f"axis{number}"))
+    for node in graph.node:
+        if node.op_type not in ("MatMul", "Gemm"):
+            nodes.append(node)
+            continue
+        result = node.output[0]
+        # a Gemm's two factors are 1: onnxruntime makes one of a MatMul and an Add
+        left, right, *addend = node.input
+        turned = {attribute.name for attribute in node.attribute if attribute.i}
+        if "transA" in turned:
+            left = add("Transpose", left, to=f"{result}_left", perm=[1, 0])
+        if "transB" in turned:
+            right = add("Transpose", right, to=f"{result}_right", perm=[1, 0])
+        columns = add("Unsqueeze", left, "axis-1", to=f"{result}_columns")  # [.., p, k, 1]
+        rows = add("Unsqueeze", right, "axis-3", to=f"{result}_rows")  # [.., 1, k, q]
+        products = add("Mul", columns, rows, to=f"{result}_products")
+        total = f"{result}_total" if addend else result
+        add("ReduceSum", products, "axis-2", to=total, keepdims=0)
+        if addend:
+            add("Add", total, *addend, to=result)
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
 def remove_unused(graph: Any) -> None:
     """Drop nodes whose results nobody reads, and constants that no node reads."""
     needed = {tensor.name for tensor in graph.output}

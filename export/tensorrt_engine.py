@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 FORMAT = "tensorrt"
 SUFFIX = ".engine"
 PRECISIONS = {"rtx": ("fp32", "fp16"), "classic": ("fp32", "fp16", "int8")}
+TURING = "SM75"
 CAPABILITIES = {
-    "turing": ("SM75",),
+    "turing": (TURING,),
     "ampere": ("SM80", "SM86"),
     "ada": ("SM89",),
     "blackwell": ("SM120",),
@@ -154,7 +155,11 @@ def _build(
 ) -> Any:
     """The serialised engine of an ONNX file."""
     logger = _logger(trt)
-    network, config, trt_builder = _network(trt, logger, file, shapes)
+    content = file.read_bytes()
+    # all cards of an engine share one graph; without Turing matrix products are left to the cards' own kernels
+    if builder == "rtx" and TURING in sm_names:
+        content = onnx_model.without_products(content)
+    network, config, trt_builder = _network(trt, logger, content, shapes)
     if builder == "rtx":
         config.num_compute_capabilities = len(sm_names)
         for index, name in enumerate(sm_names):
@@ -252,16 +257,16 @@ def _logger(trt: Any) -> Any:
 
 
 def _network(
-    trt: Any, logger: Any, file: Path, shapes: dict[str, list[tuple[int, ...]]]
+    trt: Any, logger: Any, content: bytes, shapes: dict[str, list[tuple[int, ...]]]
 ) -> tuple[Any, Any, Any]:
-    """(network, config, builder) for an ONNX file, the profile set; the builder must outlive the others."""
+    """(network, config, builder) for an ONNX file's content, the profile set; the builder must outlive the others."""
     builder = trt.Builder(logger)
     flag = getattr(
         trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None
     )  # TensorRT 11 has no other kind
     network = builder.create_network(0 if flag is None else 1 << int(flag))
     parser = trt.OnnxParser(network, logger)
-    if not parser.parse(file.read_bytes()):
+    if not parser.parse(content):
         reasons = "; ".join(str(parser.get_error(i)) for i in range(parser.num_errors))
         raise ExportError(f"TensorRT's parser must take the ONNX model. Received: {reasons}")
     config = builder.create_builder_config()

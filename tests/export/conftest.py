@@ -100,3 +100,32 @@ def plain_onnx(
     from cnnlg_tf.export.onnx_model import export_onnx
 
     return export_onnx(plain_model, tmp_path_factory.mktemp("plain") / "fp32", source=plain_source)
+
+
+@pytest.fixture(scope="session")
+def products() -> bytes:
+    """A small ONNX file's content, with matrix products of each kind that exports have."""
+    from onnx import TensorProto, helper
+
+    shapes = {
+        "a": ["n", 27],
+        "b": ["m", 27],
+        "c": [1, "m"],
+        "stack": [2, "n", 27],
+        "of_two": ["n", "m"],
+        "of_stacks": [2, "n", "m"],
+    }
+    tensors = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in shapes.items()
+    }
+    nodes = [
+        helper.make_node("Gemm", ["a", "b", "c"], ["of_two"], transB=1),
+        helper.make_node("Transpose", ["b"], ["columns"], perm=[1, 0]),
+        helper.make_node("MatMul", ["stack", "columns"], ["of_stacks"]),
+    ]
+    *given, of_two, of_stacks = tensors.values()
+    graph = helper.make_graph(nodes, "products", given, [of_two, of_stacks])
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    content: bytes = proto.SerializeToString()
+    return content

@@ -141,7 +141,7 @@ def test_one_size_for_processors(format: str, model: Any, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_tensorrt_builds_an_engine_without_a_gpu(model: Any, tmp_path: Path) -> None:
-    """For Ampere to Blackwell; what it gives is proven by its ONNX model, the engine's own parity on a GPU."""
+    """For Turing to Blackwell; what it gives is proven by its ONNX model, the engine's own parity on a GPU."""
     pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is for Linux and Windows on x86")
     from cnnlg_tf.export.tensorrt_engine import Profile
 
@@ -151,7 +151,7 @@ def test_tensorrt_builds_an_engine_without_a_gpu(model: Any, tmp_path: Path) -> 
         precision="fp16",
         source=Source(model, chosen=[PIXELS]),
         profile=Profile((1, 32, 32), (1, 64, 64), (1, 512, 512)),
-        capabilities=("ampere", "ada", "blackwell"),
+        capabilities=("turing", "ampere", "ada", "blackwell"),
     )
     made = manifest.verify(folder)
     assert made["parity_of_onnx"][PIXELS]["meets_bar"] and made["signatures"].keys() == {PIXELS}

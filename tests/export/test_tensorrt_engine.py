@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cnnlg_tf.errors import ArtefactError, ExportError, MissingExtraError
-from cnnlg_tf.export import cases, tensorrt_runtime
+from cnnlg_tf.export import cases, onnx_model, tensorrt_engine, tensorrt_runtime
 from cnnlg_tf.export.tensorrt_engine import (
     ClassicOptions,
     Profile,
@@ -54,6 +54,32 @@ def test_rtx_builds_an_engine_without_a_gpu(request: pytest.FixtureRequest, kind
     if not kind:
         assert made["files"]["refine.engine"]["bytes"] > 50_000
     assert all(made["parity_of_onnx"][name]["meets_bar"] for name in made["signatures"])
+
+
+@needs_rtx
+def test_matrix_products_are_built_for_turing_too(
+    products: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorrt_rtx as trt
+
+    file = tmp_path / "products.onnx"
+    file.write_bytes(products)
+    sizes = (16, 64, 256)
+    shapes: Any = {
+        "a": [(n, 27) for n in sizes],
+        "b": [(n, 27) for n in sizes],
+        "c": [(1, n) for n in sizes],
+        "stack": [(2, n, 27) for n in sizes],
+    }
+
+    def build(*cards: str) -> Any:
+        return tensorrt_engine._build(trt, file, shapes, "rtx", cards, ClassicOptions())
+
+    assert build("SM75", "SM86") and build("SM86")
+    # as they are, TensorRT-RTX refuses them: when it takes them, they need not be written out
+    monkeypatch.setattr(onnx_model, "without_products", lambda content: content)
+    with pytest.raises(ExportError, match=r"for Turing \(SM75\): FP32 GEMM is not supported"):
+        build("SM75")
 
 
 @needs_rtx

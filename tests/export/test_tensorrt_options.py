@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cnnlg_tf.errors import ExportError
-from cnnlg_tf.export import tensorrt_engine
+from cnnlg_tf.export import onnx_model, tensorrt_engine
 from cnnlg_tf.export.tensorrt_engine import ClassicOptions, Profile, trtexec_line
 
 PROFILE = Profile((1, 32, 32), (1, 64, 64), (2, 128, 128))
@@ -69,7 +69,7 @@ def trt(said: list[Any]) -> Any:
         NetworkDefinitionCreationFlag=SimpleNamespace(STRONGLY_TYPED=1),
         HardwareCompatibilityLevel=SimpleNamespace(AMPERE_PLUS="ampere+"),
         BuilderFlag=SimpleNamespace(VERSION_COMPATIBLE="version"),
-        ComputeCapability=SimpleNamespace(SM86="sm86", SM89="sm89"),
+        ComputeCapability=SimpleNamespace(SM75="sm75", SM86="sm86", SM89="sm89"),
     )
 
 
@@ -133,6 +133,22 @@ def test_rtx_is_told_the_cards(trt: Any, said: list[Any], file: Path) -> None:
         ("config.set_compute_capability", "sm86", 0),
         ("config.set_compute_capability", "sm89", 1),
     ]
+
+
+def test_only_for_turing_matrix_products_are_written_out(
+    trt: Any, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[bytes] = []
+    parser = SimpleNamespace(parse=lambda content: parsed.append(content) or True)
+    trt.OnnxParser = lambda network, logger: parser
+    monkeypatch.setattr(onnx_model, "without_products", lambda content: b"sums of " + content)
+    for builder, cards in (
+        ("rtx", ("SM75", "SM86")),
+        ("rtx", ("SM86", "SM89")),
+        ("classic", ("SM75",)),
+    ):
+        build(trt, file, builder, ClassicOptions(), *cards)
+    assert parsed == [b"sums of onnx", b"onnx", b"onnx"]
 
 
 def test_refused_graphs_and_builds_are_told(trt: Any, file: Path) -> None:
