@@ -191,7 +191,7 @@ def trtexec_line(name: str, profile: Profile, classic: ClassicOptions | None = N
     """The `trtexec` command that builds what the classic builder builds from the ONNX model of a signature."""
     options = classic or ClassicOptions()
     onnx_file, engine_file = artefact(name, onnx_model.SUFFIX), artefact(name, SUFFIX)
-    parts = [f"trtexec --onnx={onnx_file} --saveEngine={engine_file} --stronglyTyped"]
+    parts = [f"trtexec --onnx={onnx_file} --saveEngine={engine_file} --stronglyTyped --noTF32"]
     for kind, index in (("min", 0), ("opt", 1), ("max", 2)):
         sizes = ",".join(
             f"{argument}:{'x'.join(map(str, shapes[index]))}"
@@ -270,6 +270,8 @@ def _network(
         reasons = "; ".join(str(parser.get_error(i)) for i in range(parser.num_errors))
         raise ExportError(f"TensorRT's parser must take the ONNX model. Received: {reasons}")
     config = builder.create_builder_config()
+    # on by default, it lets cards round float32 factors to 11 bits: guided synthesis counts on exact sums of squares
+    config.clear_flag(trt.BuilderFlag.TF32)
     profile = builder.create_optimization_profile()
     for argument, triple in shapes.items():
         profile.set_shape(argument, *triple)

@@ -161,7 +161,7 @@ def test_profile_out_of_order_is_told(shapes: Any) -> None:
 def test_trtexec_line_says_the_same_as_the_builder() -> None:
     line = trtexec_line("serving_default", SMALL, ClassicOptions(Path("c"), True, True))
     assert line == (
-        "trtexec --onnx=model.onnx --saveEngine=model.engine --stronglyTyped "
+        "trtexec --onnx=model.onnx --saveEngine=model.engine --stronglyTyped --noTF32 "
         "--minShapes=image:1x32x32x3,mask:1x32x32x1 --optShapes=image:1x64x64x3,mask:1x64x64x1 "
         "--maxShapes=image:2x128x128x3,mask:2x128x128x1 --timingCacheFile=c "
         "--hardwareCompatibilityLevel=ampere+ --versionCompatible"

@@ -68,7 +68,7 @@ def trt(said: list[Any]) -> Any:
         ILogger=type("ILogger", (), {"__init__": lambda self: None}),
         NetworkDefinitionCreationFlag=SimpleNamespace(STRONGLY_TYPED=1),
         HardwareCompatibilityLevel=SimpleNamespace(AMPERE_PLUS="ampere+"),
-        BuilderFlag=SimpleNamespace(VERSION_COMPATIBLE="version"),
+        BuilderFlag=SimpleNamespace(TF32="tf32", VERSION_COMPATIBLE="version"),
         ComputeCapability=SimpleNamespace(SM75="sm75", SM86="sm86", SM89="sm89"),
     )
 
@@ -85,13 +85,13 @@ def build(trt: Any, file: Path, builder: Any, classic: ClassicOptions, *cards: s
     return tensorrt_engine._build(trt, file, shapes, builder, cards, classic)
 
 
-def test_both_builders_are_told_the_profile_and_strong_types(
+def test_both_builders_are_told_the_profile_and_exact_types(
     trt: Any, said: list[Any], file: Path
 ) -> None:
     for builder in ("classic", "rtx"):
         said.clear()
         assert build(trt, file, builder, ClassicOptions()) == b"engine"
-        assert said[0] == ("create_network", 2)
+        assert said[:2] == [("create_network", 2), ("config.clear_flag", "tf32")]
         assert [each for each in said if each[0] == "profile.set_shape"] == [
             ("profile.set_shape", "image", (1, 32, 32, 3), (1, 64, 64, 3), (2, 128, 128, 3)),
             ("profile.set_shape", "mask", (1, 32, 32, 1), (1, 64, 64, 1), (2, 128, 128, 1)),
@@ -104,6 +104,7 @@ def test_classic_is_told_nothing_that_was_not_asked_for(
     build(trt, file, "classic", ClassicOptions())
     assert {each[0] for each in said} == {
         "create_network",
+        "config.clear_flag",
         "profile.set_shape",
         "config.add_optimization_profile",
     }
