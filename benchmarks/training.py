@@ -104,11 +104,11 @@ def step_operations(config: Config, phase: PhaseConfig) -> float:
     import tensorflow as tf
     from tensorflow.python.profiler import model_analyzer, option_builder
 
-    from cnnlg_tf.training.run import begin_stage, make_model
-    from cnnlg_tf.training.stage import Stage
+    from cnnlg_tf.training.phase_progress import PhaseProgress
+    from cnnlg_tf.training.run import begin_phase, make_model
 
     model: Any = make_model(config, None)
-    begin_stage(model, config, Stage(phase, 0, 0))
+    begin_phase(model, config, PhaseProgress(phase, 0, 0))
     images = [phase.batch_size, phase.crop, phase.crop]
     batch = {
         "image": tf.zeros([*images, 3], tf.uint8),

@@ -119,22 +119,19 @@ class TrainingData:
         """Batches from `start_step` until before `stop_step` (None: endless), made ahead."""
         return Prefetcher(self, start_step, stop_step, self._config.workers)
 
-    def dataset(self, batches: "Prefetcher") -> "tf.data.Dataset":
-        """The batches of a prefetcher as a dataset, with the fixed shapes and types of Batch."""
+    def signature(self) -> "dict[str, tf.TensorSpec]":
+        """The fixed shape and type of each array of a batch."""
         import tensorflow as tf
 
         size, crop = self.batch_size, self.crop
-        signature = {
-            "image": tf.TensorSpec((size, crop, crop, 3), tf.uint8),
-            "mask": tf.TensorSpec((size, crop, crop, 1), tf.uint8),
-        }
+        image = tf.TensorSpec((size, crop, crop, 3), tf.uint8)
+        mask = tf.TensorSpec((size, crop, crop, 1), tf.uint8)
+        signature = {"image": image, "mask": mask}
         if self._prints is not None:
-            signature["damaged"] = signature["image"]
+            signature["damaged"] = image
         if self._sketch_share > 0.0:
-            signature |= {"sketch": signature["image"], "sketch_mask": signature["mask"]}
-        return tf.data.Dataset.from_generator(lambda: batches, output_signature=signature).prefetch(
-            2
-        )
+            signature |= {"sketch": image, "sketch_mask": mask}
+        return signature
 
     def _index(self, position: int) -> int:
         """The image at `position` of the endless row of epochs."""
@@ -193,6 +190,13 @@ class Prefetcher:
         batch = self._ahead.popleft().result()
         self.handed.append(time.perf_counter())
         return batch
+
+    def dataset(self) -> "tf.data.Dataset":
+        """The batches as a dataset, with the fixed shapes and types of Batch."""
+        import tensorflow as tf
+
+        signature = self._data.signature()
+        return tf.data.Dataset.from_generator(lambda: self, output_signature=signature).prefetch(2)
 
     def close(self) -> None:
         """Stop the threads; batches under way are dropped."""

@@ -19,7 +19,7 @@ from cnnlg_tf.files import atomic_path
 from cnnlg_tf.training.distribution import is_chief
 from cnnlg_tf.training.events import EventWriter
 from cnnlg_tf.training.input_wait import InputWait
-from cnnlg_tf.training.stage import Stage
+from cnnlg_tf.training.phase_progress import PhaseProgress
 from cnnlg_tf.training.state import averaged_weights, collect_state
 
 KEPT_CHECKPOINTS = 2
@@ -27,7 +27,7 @@ KEPT_CHECKPOINTS = 2
 
 def make_callbacks(
     config: Config,
-    stage: Stage,
+    progress: PhaseProgress,
     run: Path,
     data: TrainingData,
     prefetcher: Prefetcher,
@@ -35,19 +35,19 @@ def make_callbacks(
     quiet: bool,
 ) -> list[keras.callbacks.Callback]:
     """The callbacks of one phase, in the order in which they act; only the chief writes."""
-    callbacks: list[keras.callbacks.Callback] = [FiniteLoss(stage, run)]
+    callbacks: list[keras.callbacks.Callback] = [FiniteLoss(progress, run)]
     if not is_chief(strategy):
         return callbacks
     wait, events = InputWait(prefetcher), EventWriter(run / "tensorboard")
-    log = Log(stage, run, config.train.log_every, wait, events)
+    log = Log(progress, run, config.train.log_every, wait, events)
     callbacks += [wait, log]
     if config.train.picture_every:
-        callbacks.append(Pictures(stage, run, config.train.picture_every, data, events))
-    callbacks.append(Checkpoints(stage, run, config, log))
+        callbacks.append(Pictures(progress, run, config.train.picture_every, data, events))
+    callbacks.append(Checkpoints(progress, run, config, log))
     if not quiet:
-        from cnnlg_tf.training.progress import ProgressBar
+        from cnnlg_tf.training.progress_bar import ProgressBar
 
-        callbacks.append(ProgressBar(stage, wait))
+        callbacks.append(ProgressBar(progress, wait))
     return callbacks
 
 
@@ -61,9 +61,9 @@ def close_callbacks(callbacks: list[keras.callbacks.Callback]) -> None:
 class FiniteLoss(keras.callbacks.Callback):
     """Stops training at the first loss that is not finite, and says which term it was."""
 
-    def __init__(self, stage: Stage, run: Path) -> None:
+    def __init__(self, progress: PhaseProgress, run: Path) -> None:
         super().__init__()
-        self.stage, self.run = stage, run
+        self.progress, self.run = progress, run
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         bad = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
@@ -71,7 +71,7 @@ class FiniteLoss(keras.callbacks.Callback):
             kept = list_checkpoints(self.run)
             raise TrainingError(
                 f"the loss must be finite. Received: {', '.join(bad)} not finite at step "
-                f"{self.stage.start + batch + 1} of phase {self.stage.phase.name!r}; "
+                f"{self.progress.start + batch + 1} of phase {self.progress.phase.name!r}; "
                 + (
                     f"the last good checkpoint is {kept[-1]}"
                     if kept
@@ -84,12 +84,12 @@ class Log(keras.callbacks.Callback):
     """Means of the losses every `every` steps to metrics.jsonl and TensorBoard."""
 
     def __init__(
-        self, stage: Stage, run: Path, every: int, wait: InputWait, events: EventWriter
+        self, progress: PhaseProgress, run: Path, every: int, wait: InputWait, events: EventWriter
     ) -> None:
         super().__init__()
-        self.stage, self.run, self.every, self.wait = stage, run, every, wait
+        self.progress, self.run, self.every, self.wait = progress, run, every, wait
         self.events = events
-        before = stage.unlogged or {"count": 0, "sums": {}}
+        before = progress.unlogged or {"count": 0, "sums": {}}
         self.count: int = before["count"]
         self.sums: dict[str, float] = dict(before["sums"])
         self.timed = 0  # steps of this process since `began`
@@ -105,18 +105,20 @@ class Log(keras.callbacks.Callback):
             self.sums[name] = self.sums.get(name, 0.0) + float(value)
         self.count += 1
         self.timed += 1
-        done = self.stage.start + batch + 1
-        if done % self.every == 0 or done == self.stage.phase.steps:
+        done = self.progress.start + batch + 1
+        if done % self.every == 0 or done == self.progress.phase.steps:
             self._write(done)
 
     def _write(self, done: int) -> None:
         now = time.perf_counter()
         values = {name: total / self.count for name, total in self.sums.items()}
-        values["images_per_second"] = self.timed * self.stage.phase.batch_size / (now - self.began)
+        values["images_per_second"] = (
+            self.timed * self.progress.phase.batch_size / (now - self.began)
+        )
         values["input_wait_share"] = self.wait.share
-        step = self.stage.offset + done
+        step = self.progress.offset + done
         self.events.scalars(values, step)
-        line = {"step": step, "phase": self.stage.phase.name, "phase_step": done, **values}
+        line = {"step": step, "phase": self.progress.phase.name, "phase_step": done, **values}
         with (self.run / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         self.sums, self.count, self.timed, self.began = {}, 0, 0, now
@@ -128,23 +130,23 @@ class Log(keras.callbacks.Callback):
 class Checkpoints(keras.callbacks.Callback):
     """A checkpoint every so many minutes and at the end; the newest two are kept."""
 
-    def __init__(self, stage: Stage, run: Path, config: Config, log: Log) -> None:
+    def __init__(self, progress: PhaseProgress, run: Path, config: Config, log: Log) -> None:
         super().__init__()
-        self.stage, self.run, self.log = stage, run, log
+        self.progress, self.run, self.log = progress, run, log
         self.seconds = 60.0 * config.train.checkpoint_minutes
         self.text = dump_config(config)
         self.saved = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        done = self.stage.start + batch + 1
-        if time.monotonic() - self.saved >= self.seconds or done == self.stage.phase.steps:
+        done = self.progress.start + batch + 1
+        if time.monotonic() - self.saved >= self.seconds or done == self.progress.phase.steps:
             self._save(done)
             self.saved = time.monotonic()
 
     def _save(self, done: int) -> None:
-        step = self.stage.offset + done
+        step = self.progress.offset + done
         state = collect_state(self.model)
-        about = {"phase": self.stage.phase.name, "phase_step": done, "step": step}
+        about = {"phase": self.progress.phase.name, "phase_step": done, "step": step}
         about["unlogged"] = self.log.unlogged
         with averaged_weights(self.model):
             save_checkpoint(
@@ -160,17 +162,22 @@ class Pictures(keras.callbacks.Callback):
     COUNT = 4
 
     def __init__(
-        self, stage: Stage, run: Path, every: int, data: TrainingData, events: EventWriter
+        self,
+        progress: PhaseProgress,
+        run: Path,
+        every: int,
+        data: TrainingData,
+        events: EventWriter,
     ) -> None:
         super().__init__()
-        self.stage, self.run, self.every, self.data = stage, run, every, data
+        self.progress, self.run, self.every, self.data = progress, run, every, data
         self.events = events
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        done = self.stage.start + batch + 1
+        done = self.progress.start + batch + 1
         if done % self.every == 0:
             with averaged_weights(self.model):
-                self._draw(self.stage.offset + done)
+                self._draw(self.progress.offset + done)
 
     def _draw(self, step: int) -> None:
         batch = self.data.batch(0)

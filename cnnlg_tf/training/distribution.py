@@ -12,7 +12,7 @@ from cnnlg_tf.config import PhaseConfig
 from cnnlg_tf.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
-    from cnnlg_tf.data.pipeline import Prefetcher, TrainingData
+    from cnnlg_tf.data.pipeline import Prefetcher
 
 
 def choose_strategy(devices: list[str] | None = None) -> tf.distribute.Strategy:
@@ -109,10 +109,7 @@ def agree(strategy: tf.distribute.Strategy, step: int, run: Path) -> None:
 
 
 def distribute(
-    strategy: tf.distribute.Strategy,
-    data: "TrainingData",
-    prefetcher: "Prefetcher",
-    phase: PhaseConfig,
+    strategy: tf.distribute.Strategy, prefetcher: "Prefetcher", phase: PhaseConfig
 ) -> Any:
     """The batches as a dataset; several replicas share each batch evenly."""
     replicas = strategy.num_replicas_in_sync
@@ -121,7 +118,7 @@ def distribute(
             f"batch_size of phase {phase.name!r} must be a multiple of the {replicas} devices. "
             f"Received: {phase.batch_size}"
         )
-    dataset = data.dataset(prefetcher)
+    dataset = prefetcher.dataset()
     options = tf.data.Options()
     # Every worker makes the same batches (they are a function of the step) and takes its own part of each.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA

@@ -24,7 +24,7 @@ from cnnlg_tf.errors import CheckpointError, TrainingError
 from cnnlg_tf.files import atomic_path
 from cnnlg_tf.integrity import damage
 from cnnlg_tf.startup import start_tensorflow
-from cnnlg_tf.training.stage import Stage
+from cnnlg_tf.training.phase_progress import PhaseProgress
 
 METRICS = "metrics.jsonl"
 FUSIBLE_FLAGS = "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit=true --tf_xla_ops_to_cluster=FUSIBLE"
@@ -80,7 +80,7 @@ def train(
     strategy = choose_strategy(devices)
     resumed, damaged = newest_whole(run)
     about = {} if resumed is None else read_about(resumed)
-    stages = _stages(config, resumed, about)
+    remaining = _remaining_phases(config, resumed, about)
     agree(strategy, about.get("step", 0), run)
     if resumed is not None:
         _compare(resumed, config)
@@ -91,8 +91,8 @@ def train(
             path.write_text(dump_config(config), encoding="utf-8")
     with strategy.scope():
         model = make_model(config, resumed)
-    for stage in stages:
-        _train_phase(model, config, stage, run, resumed, strategy, source, quiet)
+    for progress in remaining:
+        _train_phase(model, config, progress, run, resumed, strategy, source, quiet)
     agree(strategy, sum(phase.steps for phase in config.train.phases), run)  # the chief has written
     if source.skipped:
         names = ", ".join(source.skipped[:5]) + (", ..." if len(source.skipped) > 5 else "")
@@ -144,7 +144,7 @@ def summarise(checkpoint: Path) -> str:
 def _train_phase(
     model: Any,
     config: Config,
-    stage: Stage,
+    progress: PhaseProgress,
     run: Path,
     resumed: Path | None,
     strategy: Any,
@@ -156,12 +156,12 @@ def _train_phase(
     from cnnlg_tf.training.distribution import distribute, lost_worker
     from cnnlg_tf.training.state import restore_state
 
-    phase = stage.phase
+    phase = progress.phase
     with strategy.scope():
-        begin_stage(model, config, stage)
-        if resumed is not None and stage.start:
+        begin_phase(model, config, progress)
+        if resumed is not None and progress.start:
             restore_state(model, resumed)
-    seed = config.train.seed + stage.offset
+    seed = config.train.seed + progress.offset
     damage = phase.kind == "damage"
     data = TrainingData(
         config.data,
@@ -173,13 +173,13 @@ def _train_phase(
         damage,
         phase.sketch_share,
     )
-    prefetcher = data.iterate(stage.start, phase.steps)
-    callbacks = make_callbacks(config, stage, run, data, prefetcher, strategy, quiet)
+    prefetcher = data.iterate(progress.start, phase.steps)
+    callbacks = make_callbacks(config, progress, run, data, prefetcher, strategy, quiet)
     try:
         with lost_worker(strategy):
             model.fit(
-                distribute(strategy, data, prefetcher, phase),
-                steps_per_epoch=phase.steps - stage.start,
+                distribute(strategy, prefetcher, phase),
+                steps_per_epoch=phase.steps - progress.start,
                 callbacks=callbacks,
                 shuffle=False,
                 verbose=0,
@@ -208,18 +208,20 @@ def make_model(config: Config, resumed: Path | None) -> Any:
     return model
 
 
-def begin_stage(model: Any, config: Config, stage: Stage) -> None:
+def begin_phase(model: Any, config: Config, progress: PhaseProgress) -> None:
     """Give the model what the phase needs: optimisers, VGG, discriminator."""
     import keras
 
     from cnnlg_tf.training.critics import PatchDiscriminator, VGGFeatures
     from cnnlg_tf.training.optimizers import make_discriminator_optimizer, make_optimizer
 
-    phase = stage.phase
+    phase = progress.phase
     path = config.train.vgg_weights
     vgg = VGGFeatures(path) if path and phase.needs_vgg else None
     adversarial = phase.needs_discriminator
-    keras.utils.set_random_seed(config.train.seed + stage.offset)  # whatever ran before the phase
+    keras.utils.set_random_seed(
+        config.train.seed + progress.offset
+    )  # whatever ran before the phase
     model.begin_phase(
         phase,
         make_optimizer(phase.optimizer, phase.steps),
@@ -233,7 +235,9 @@ def begin_stage(model: Any, config: Config, stage: Stage) -> None:
     )
 
 
-def _stages(config: Config, resumed: Path | None, about: dict[str, Any]) -> list[Stage]:
+def _remaining_phases(
+    config: Config, resumed: Path | None, about: dict[str, Any]
+) -> list[PhaseProgress]:
     """The phases that are not done yet."""
     names = [phase.name for phase in config.train.phases]
     if resumed is not None and about["phase"] not in names:
@@ -242,14 +246,14 @@ def _stages(config: Config, resumed: Path | None, about: dict[str, Any]) -> list
             f"Received: phases {names}"
         )
     current = 0 if resumed is None else names.index(about["phase"])
-    stages, offset = [], 0
+    remaining, offset = [], 0
     for index, phase in enumerate(config.train.phases):
         start = about["phase_step"] if resumed is not None and index == current else 0
         if index >= current and start < phase.steps:
             partial = about.get("unlogged") if start else None
-            stages.append(Stage(phase, start, offset, partial))
+            remaining.append(PhaseProgress(phase, start, offset, partial))
         offset += phase.steps
-    return stages
+    return remaining
 
 
 def _compare(resumed: Path, config: Config) -> None:

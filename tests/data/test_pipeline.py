@@ -134,7 +134,7 @@ def test_an_error_in_a_thread_reaches_the_consumer(tmp_path: Path) -> None:
 
 def test_a_dataset_gives_the_same_batches_with_fixed_shapes() -> None:
     data = make_data(workers=2)
-    dataset = data.dataset(data.iterate(3, 8))
+    dataset = data.iterate(3, 8).dataset()
     assert dataset.element_spec["image"].shape == (4, 32, 32, 3)
     got = list(dataset.as_numpy_iterator())
     assert len(got) == 5

@@ -20,8 +20,8 @@ from cnnlg_tf.training.distribution import choose_strategy, distribute, is_chief
 from cnnlg_tf.training.events import EventWriter
 from cnnlg_tf.training.input_wait import InputWait
 from cnnlg_tf.training.optimizers import make_discriminator_optimizer, make_optimizer
-from cnnlg_tf.training.progress import ProgressBar
-from cnnlg_tf.training.stage import Stage
+from cnnlg_tf.training.phase_progress import PhaseProgress
+from cnnlg_tf.training.progress_bar import ProgressBar
 
 PHASE = PhaseConfig(name="prediction", kind="prediction", steps=100, batch_size=4)
 
@@ -90,7 +90,9 @@ def test_the_wait_is_the_steps_own_not_the_prefetchers() -> None:
 def test_progress_fits_80_columns_and_ends_cleanly() -> None:
     out = io.StringIO()
     console = Console(file=out, width=80, force_terminal=True)
-    bar = ProgressBar(Stage(PHASE, 10, 0), InputWait(SimpleNamespace(handed=deque())), console)  # type: ignore[arg-type]
+    bar = ProgressBar(
+        PhaseProgress(PHASE, 10, 0), InputWait(SimpleNamespace(handed=deque())), console
+    )  # type: ignore[arg-type]
     bar.on_train_begin()
     losses = {"loss": 0.5, "l1": 0.1, "nll": 4.0, "kl": 12.0, "gradient": 0.1, "missing": 0.2}
     for batch in range(3):
@@ -183,4 +185,4 @@ def test_batches_must_divide_among_the_devices() -> None:
     strategy: Any = SimpleNamespace(num_replicas_in_sync=3)
     unused: Any = None
     with pytest.raises(ConfigError, match="must be a multiple of the 3 devices. Received: 4"):
-        distribute(strategy, unused, unused, PHASE)
+        distribute(strategy, unused, PHASE)

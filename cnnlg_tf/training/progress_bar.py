@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from cnnlg_tf.training.input_wait import InputWait
-from cnnlg_tf.training.stage import Stage
+from cnnlg_tf.training.phase_progress import PhaseProgress
 
 SHOWN = ("loss", "l1", "nll", "kl", "gradient", "perceptual", "adversarial", "missing")
 
@@ -28,10 +28,12 @@ class _TwoLines(Progress):
 class ProgressBar(keras.callbacks.Callback):
     """One bar a phase, refreshed twice a second. `close` leaves the terminal as it was."""
 
-    def __init__(self, stage: Stage, wait: InputWait, console: Console | None = None) -> None:
+    def __init__(
+        self, progress: PhaseProgress, wait: InputWait, console: Console | None = None
+    ) -> None:
         super().__init__()
-        self.stage, self.wait = stage, wait
-        self.progress = _TwoLines(
+        self.progress, self.wait = progress, wait
+        self.bar = _TwoLines(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
@@ -42,24 +44,24 @@ class ProgressBar(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        phase = self.stage.phase
-        self.task = self.progress.add_task(
-            phase.name, total=phase.steps, completed=self.stage.start, rate="compiling"
+        phase = self.progress.phase
+        self.task = self.bar.add_task(
+            phase.name, total=phase.steps, completed=self.progress.start, rate="compiling"
         )
-        self.progress.start()
+        self.bar.start()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         now = time.perf_counter()
         if batch == 0:  # the first step compiles, and says nothing about the speed
             self.began = now
             return
-        rate = batch * self.stage.phase.batch_size / (now - self.began)
+        rate = batch * self.progress.phase.batch_size / (now - self.began)
         logs = logs or {}
         parts = [f"{name} {logs[name]:.3g}" for name in SHOWN if name in logs]
         parts.insert(1, f"input wait {self.wait.share:.0%}")
-        self.progress.text = "  ".join(parts)
-        done = self.stage.start + batch + 1
-        self.progress.update(self.task, completed=done, rate=f"{rate:.1f} images/s")
+        self.bar.text = "  ".join(parts)
+        done = self.progress.start + batch + 1
+        self.bar.update(self.task, completed=done, rate=f"{rate:.1f} images/s")
 
     def close(self) -> None:
-        self.progress.stop()
+        self.bar.stop()
