@@ -22,6 +22,8 @@ FORMATS = (
 _GREY = ("1", "L", "LA", "La")
 _DEEP_COLOUR = ("JPEG2000", "AVIF")
 _BOXES = 2**16  # bytes, within which an AVIF file describes itself
+# Pillow spreads PNG's 2 and 4 bits over 8, but not the value that is transparent
+_PNG_STEPS = {"L;2": 85, "L;4": 17}
 _DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 
 
@@ -52,6 +54,9 @@ def read(image: Image.Image, data: bytes, refuse: Callable[[str], CnnlgError]) -
     tile = _tile(image)
     if not _is_deep_ppm(image, bits):  # which Pillow decodes one value at a time
         image.load()
+    key = image.info.get("transparency")
+    if isinstance(key, int):
+        image.info["transparency"] = key * _PNG_STEPS.get(_args(tile), 1)
     raster = Raster(np.empty((0, 0, 3)), form=_form(image), bits=bits)
     if frames > 1:
         raster.notes.append(f"has {frames} frames: the first is used")
@@ -63,8 +68,8 @@ def read(image: Image.Image, data: bytes, refuse: Callable[[str], CnnlgError]) -
         if layers is None:
             raster.notes.append(f"has {bits} bits a channel, which are read as 8")
             _split_8_bit(raster, image, refuse)
-        else:
-            _split(raster, layers)
+        else:  # of grey with alpha both libraries make RGBA
+            _split(raster, layers[..., [0, 3]] if _args(tile) == "LA;16B" else layers)
     elif image.mode in _DEEP_GREY:
         grey = np.array(image)
         raster.colours = (grey if image.mode in ("I", "F") else grey.astype(np.uint16))[..., None]
@@ -137,6 +142,11 @@ def _tile(image: Image.Image) -> Any:
     return tiles[0] if tiles else None
 
 
+def _args(tile: Any) -> str:
+    """What Pillow tells its decoder of a tile's pixels, such as "L;4"."""
+    return "" if tile is None else str(tile.args)
+
+
 def _bits(image: Image.Image, data: bytes) -> int:
     """Bits of a channel in a file that Pillow would read as 8."""
     tile = _tile(image) if data else None
@@ -153,7 +163,7 @@ def _bits(image: Image.Image, data: bytes) -> int:
         return (12 if flags & 32 else 10) if flags & 64 else 8
     if image.mode in _DEEP_GREY:
         return 32 if image.mode in ("I", "F") and image.format not in ("PNG", "PPM") else 16
-    return 16 if image.format == "PNG" and tile is not None and ";16" in str(tile.args) else 8
+    return 16 if image.format == "PNG" and ";16" in _args(tile) else 8
 
 
 def _deep(image: Image.Image, data: bytes, bits: int) -> np.ndarray | None:

@@ -12,7 +12,6 @@ from cnnlg_tf.photos.photo import Metadata
 from cnnlg_tf.photos.raster import Raster, divided
 
 _BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_GREY = {"L", "LA", "I;16", "L;16", "LA;16"}
 
 
 def pillow_heif() -> Any:

@@ -1,6 +1,8 @@
 """Bytes to the 8-bit RGB that training and measures see."""
 
 import io
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -8,8 +10,8 @@ import pytest
 from PIL import Image
 
 from cnnlg_tf.errors import ImageError
-from cnnlg_tf.photos import decode_photo
-from tests.photos.examples import with_chunks
+from cnnlg_tf.photos import decode_photo, png
+from tests.photos.examples import png_chunk, with_chunks
 
 
 def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -108,3 +110,37 @@ def test_16_bit_png_with_a_transparent_colour() -> None:
     photo = decode_photo(grey, "g.png")
     assert photo.grey and np.array_equal(photo.pixels[..., 0], layers[..., 0])
     assert photo.known is not None and np.argwhere(~photo.known).tolist() == [[3, 4]]
+
+
+def grey_png(values: np.ndarray, depth: int, colour: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG file of [height, width] or [height, width, 2] numbers of so many bits."""
+    height, width = values.shape[:2]
+    if depth == 16:
+        rows = values.astype(">u2").tobytes()
+    else:
+        bits = np.unpackbits(values.astype(np.uint8)[..., np.newaxis], axis=-1)[..., 8 - depth :]
+        rows = np.packbits(bits.reshape(height, -1), axis=-1).tobytes()
+    size = len(rows) // height
+    lines = b"".join(b"\0" + rows[at : at + size] for at in range(0, len(rows), size))
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
+    return png.SIGNATURE + b"".join(png_chunk(*part) for part in parts)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_a_transparent_grey_of_few_bits(depth: int) -> None:
+    values = np.arange(64).reshape(8, 8) % 2**depth
+    for key in range(2**depth):
+        data = grey_png(values, depth, 0, (b"tRNS", struct.pack(">H", key)))
+        photo = decode_photo(data, "a.png")
+        assert photo.grey and photo.alpha is not None
+        assert np.array_equal(photo.pixels[..., 0], values * (255 // (2**depth - 1)))
+        assert np.array_equal(photo.alpha, np.where(values == key, 0, 255))
+
+
+def test_16_bit_grey_with_alpha_stays_grey() -> None:
+    layers = np.random.default_rng(0).integers(0, 65536, (8, 9, 2))
+    photo = decode_photo(grey_png(layers, 16, 4), "a.png")
+    assert photo.grey and photo.alpha is not None and photo.pixels.dtype == np.uint16
+    assert np.array_equal(photo.pixels[..., 2], layers[..., 0])
+    assert np.array_equal(photo.alpha, layers[..., 1])
