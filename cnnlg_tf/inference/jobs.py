@@ -386,11 +386,14 @@ def _undisturbed(jobs: Sequence[Job], **extras: Any) -> list[Job]:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What makes a file the same file under any name; None where there is none."""
+    """What makes a file the same file under any name; None where there is none.
+
+    x/../a.png is a.png before there is a folder x, too: it is made when the output is written.
+    """
     if path == STANDARD:
         return None
     try:
-        status = path.stat()
+        status = os.stat(os.path.realpath(path))
     except OSError:
         return None
     return status.st_dev, status.st_ino

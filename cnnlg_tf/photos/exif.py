@@ -212,12 +212,13 @@ def sized(block: bytes, height: int, width: int) -> bytes:
 
 
 def _swap_sides(reader: _Reader, places: Mapping[int, int], changed: bytearray) -> None:
-    """Let width and height change places: the photo is turned."""
+    """Let width and height change places, and the resolutions along them: the photo is turned."""
     try:
         inner = reader.entries(reader.number("L", places[EXIF] + 8))[0] if EXIF in places else {}
     except ValueError:
         inner = {}
-    for entries, sides in ((places, (0x0100, 0x0101)), (inner, (0xA002, 0xA003))):
+    pairs = ((places, (0x0100, 0x0101)), (places, (0x011A, 0x011B)), (inner, (0xA002, 0xA003)))
+    for entries, sides in pairs:
         if all(side in entries for side in sides):
             width, height = (slice(entries[side] + 2, entries[side] + 12) for side in sides)
             changed[width], changed[height] = changed[height], changed[width]

@@ -43,6 +43,10 @@ class Metadata:
         """The same metadata for pixels that are sRGB now."""
         return replace(self, icc_profile=None)
 
+    def turned(self) -> "Metadata":
+        """The same metadata for pixels whose rows have become columns."""
+        return self if self.dpi is None else replace(self, dpi=self.dpi[::-1])
+
 
 @dataclass(frozen=True)
 class JpegCoding:

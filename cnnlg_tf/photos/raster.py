@@ -39,6 +39,8 @@ class Raster:
         self.colours = upright(self.colours, self.orientation)
         if self.alpha is not None:
             self.alpha = upright(self.alpha, self.orientation)
+        if self.orientation >= 5:
+            self.metadata = self.metadata.turned()
         self.orientation = 1
         return self
 

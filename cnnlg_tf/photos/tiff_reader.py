@@ -183,6 +183,8 @@ def _by_pillow(
     if page.index:
         image.seek(page.index)
     found = common_reader.read(image, b"", refuse)
+    if raster.orientation >= 5:
+        raster.metadata = raster.metadata.turned()
     raster.orientation = 1  # Pillow turns what it loads
     raster.colours, raster.alpha = found.colours, found.alpha
     raster.notes += [note for note in found.notes if "profile" in note]

@@ -218,7 +218,9 @@ def test_a_photo_that_does_not_exist_fails_alone(folder: Path) -> None:
     assert errors(jobs) == {"none.png": f"photo {files[0]} does not exist"}
 
 
-@pytest.mark.parametrize("way", ["same", "link", "through a link", "hard link"])
+@pytest.mark.parametrize(
+    "way", ["same", "link", "through a link", "through a folder to be made", "hard link"]
+)
 def test_inputs_are_not_replaced_unless_asked_for(folder: Path, way: str) -> None:
     one, out = folder / "photos/a.jpg", folder / "photos/a.jpg"
     if way == "link":
@@ -227,6 +229,8 @@ def test_inputs_are_not_replaced_unless_asked_for(folder: Path, way: str) -> Non
     if way == "through a link":
         (folder / "way").symlink_to(folder / "photos")
         out = folder / "way/../way/a.jpg"
+    if way == "through a folder to be made":
+        out = folder / "new/../photos/a.jpg"
     if way == "hard link":
         out = folder / "hard.jpg"
         os.link(one, out)

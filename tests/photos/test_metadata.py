@@ -58,6 +58,25 @@ def test_exif_goes_from_every_format_to_every_other(start: Any, end: Any) -> Non
     assert metadata.xmp is not None and b"a tree" in metadata.xmp
 
 
+@pytest.mark.parametrize(
+    ("start", "options"),
+    [("JPEG", {}), ("PNG", {}), ("TIFF", {}), ("TIFF", {"compression": "jpeg"})],
+)
+@pytest.mark.parametrize(("orientation", "turned"), [(3, False), (5, True), (6, True), (8, True)])
+def test_resolutions_turn_with_the_photo(
+    start: Any, options: dict[str, str], orientation: int, turned: bool
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x011A], exif[0x011B] = orientation, 300.0, 150.0
+    data = pillow(start, exif=exif, dpi=(300, 150), **options)
+    photo = decode_photo(data, "in")
+    wanted = (150, 300) if turned else (300, 150)
+    assert photo.metadata.dpi == pytest.approx(wanted, abs=0.1)
+    if start != "TIFF":  # which has them once, in Metadata.dpi
+        kept = exif_of(data)
+        assert (kept[0x011A], kept[0x011B]) == wanted
+
+
 @pytest.mark.parametrize("end", FORMATS)
 def test_rotation_is_asked_for_no_longer(end: Any) -> None:
     data = pillow("JPEG", exif=exif_block(6), xmp=XMP)
