@@ -151,7 +151,7 @@ def _refuse_options_of_others(context: click.Context, format_: str, builder: str
 @click.option("--host", default="127.0.0.1", show_default=True, help="Listen on; 0.0.0.0: all.")
 @click.option("--port", default=8500, show_default=True, help="Port of the gRPC API.")
 @click.option("--rest-port", default=8501, show_default=True, help="Port of the REST API; 0: none.")
-@click.option("--name", default="cnnlg", show_default=True, help="Name clients call the model by.")
+@click.option("--model-name", default="cnnlg", show_default=True, help="Its name on the server.")
 @click.option("--batching", is_flag=True, help="Merge concurrent requests of the same size.")
 @click.option("--tls-certificate", type=click.Path(), help="PEM file: encrypt both ports.")
 @click.option("--tls-key", type=click.Path(), help="PEM file of the certificate's key.")
@@ -161,7 +161,7 @@ def serve(
     host: str,
     port: int,
     rest_port: int,
-    name: str,
+    model_name: str,
     batching: bool,
     tls_certificate: str | None,
     tls_key: str | None,
@@ -175,7 +175,7 @@ def serve(
 
     serve_export(
         export_dir,
-        name=name,
+        model_name=model_name,
         host=host,
         port=port,
         rest_port=rest_port,

@@ -177,7 +177,7 @@ class Inpainter:
                     before = np.zeros_like(left)
                     before[boxes[turn - 1]] = True
                     to_do &= ~before[box]
-                filled[box], spread = paint(
+                filled[box], added = paint(
                     filled[box],
                     to_do,
                     self.network,
@@ -186,7 +186,7 @@ class Inpainter:
                     progress=_part(progress, number * len(boxes) + turn, len(steps) * len(boxes)),
                     cancelled=cancelled,
                 )
-                uncertainty[box] += spread
+                uncertainty[box] += added
             if weights is not None:
                 blend_rim(pixels, filled, weights)
                 uncertainty *= weights

@@ -122,9 +122,9 @@ class CNNLG(keras.Model):
         other = _padded_reference(reference, compact)
         laid = self.lay(padded, hole, mean, detail, other, seed, temperature, drawn, compact)
         shape = tf.shape(image)
-        spread = tf.clip_by_value(0.5 * std, 0.0, 1.0) * hole
+        uncertainty = tf.clip_by_value(0.5 * std, 0.0, 1.0) * hole
         painted = _in_range(laid, padded, hole, drawn)
-        return self._composite(image, mask, painted), spread[:, : shape[1], : shape[2]]
+        return self._composite(image, mask, painted), uncertainty[:, : shape[1], : shape[2]]
 
     def repair(
         self, image: tf.Tensor, mask: tf.Tensor, detail: tf.Tensor | float = 1.0, **options: Any

@@ -372,12 +372,12 @@ class Session:
     def uncertainty(self) -> np.ndarray:
         """uint8 [height, width], 255 = a standard deviation of half the range, 0 = known."""
         with self.lock:
-            spread = np.zeros(self.shape_after(0), np.uint8)
+            uncertainty = np.zeros(self.shape_after(0), np.uint8)
             for number in range(self.record.head):
                 edit = self.edit(number)
-                spread = on_larger(spread, edit.extension)
-                spread[edit.box.slices][edit.hole] = edit.uncertainty
-            return spread
+                uncertainty = on_larger(uncertainty, edit.extension)
+                uncertainty[edit.box.slices][edit.hole] = edit.uncertainty
+            return uncertainty
 
     def references(self) -> tuple[np.ndarray, ...]:
         """Pixels of each reference, in the order in which they were added."""

@@ -4,7 +4,7 @@ wire.proto is what travels; wire_codec and rest_codec turn arrays into it; the t
 `Client` and `AsyncClient` are what callers use.
 """
 
-from cnnlg_tf.serving.client.arrays import Damage, Repair
+from cnnlg_tf.serving.client.arrays import DamageOutputs, RepairOutputs
 from cnnlg_tf.serving.client.asynchronous import AsyncClient
 from cnnlg_tf.serving.client.blocking import Client
 from cnnlg_tf.serving.client.metadata import Metadata, Signature, TensorSpec, VersionStatus
@@ -15,9 +15,9 @@ __all__ = [
     "TLS",
     "AsyncClient",
     "Client",
-    "Damage",
+    "DamageOutputs",
     "Metadata",
-    "Repair",
+    "RepairOutputs",
     "RetryPolicy",
     "Signature",
     "TensorSpec",

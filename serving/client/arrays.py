@@ -11,14 +11,14 @@ _HALF = 2**32
 _LEAST_REFERENCE = 16  # pixels
 
 
-class Repair(NamedTuple):
+class RepairOutputs(NamedTuple):
     """`repaired` [..., height, width, 3] in [0, 1]; `uncertainty` [..., 1], standard deviations."""
 
     repaired: Array
     uncertainty: Array
 
 
-class Damage(NamedTuple):
+class DamageOutputs(NamedTuple):
     """`mask_probability` in [0, 1] and `mask` (1 = missing), both [..., height, width, 1]."""
 
     mask_probability: Array
@@ -79,15 +79,17 @@ def paint_inputs(
     return inputs | _said(inputs["image"], detail, reference, sketch, sketch_mask)
 
 
-def as_repair(image: Any, outputs: Arrays) -> Repair:
+def as_repair(image: Any, outputs: Arrays) -> RepairOutputs:
     """Outputs of `serving_default`, batched as `image` was."""
-    return Repair(as_output(image, outputs, "repaired"), as_output(image, outputs, "uncertainty"))
+    return RepairOutputs(
+        as_output(image, outputs, "repaired"), as_output(image, outputs, "uncertainty")
+    )
 
 
-def as_damage(image: Any, outputs: Arrays) -> Damage:
+def as_damage(image: Any, outputs: Arrays) -> DamageOutputs:
     """Outputs of `find_damage`, batched as `image` was."""
     probability = as_output(image, outputs, "mask_probability")
-    return Damage(probability, as_output(image, outputs, "mask"))
+    return DamageOutputs(probability, as_output(image, outputs, "mask"))
 
 
 def photo_batch(image: Any, name: str = "image") -> Array:

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.extras import require
 from cnnlg_tf.serving.client import arrays
-from cnnlg_tf.serving.client.arrays import Damage, Repair
+from cnnlg_tf.serving.client.arrays import DamageOutputs, RepairOutputs
 from cnnlg_tf.serving.client.base import BaseClient
 from cnnlg_tf.serving.client.metadata import Array, Arrays, Metadata, ModelRef, VersionStatus
 from cnnlg_tf.serving.client.rest_transport import ThreadedRestTransport
@@ -43,7 +43,7 @@ class AsyncClient(BaseClient):
     ) -> ThreadedRestTransport:
         return ThreadedRestTransport(url, model, tls, max_message_bytes)
 
-    async def repair(self, image: Any, mask: Any) -> Repair:
+    async def repair(self, image: Any, mask: Any) -> RepairOutputs:
         """See Client.repair."""
         return arrays.as_repair(image, await self.predict(arrays.repair_inputs(image, mask)))
 
@@ -72,7 +72,7 @@ class AsyncClient(BaseClient):
         detail: float = 1.0,
         seed: int = 0,
         temperature: float = 0.0,
-    ) -> Repair:
+    ) -> RepairOutputs:
         """See Client.paint."""
         inputs = arrays.paint_inputs(
             image, mask, sketch, sketch_mask, reference, detail, seed, temperature
@@ -94,7 +94,7 @@ class AsyncClient(BaseClient):
         inputs = arrays.refine_inputs(image, mask, guide, detail, reference, sketch, sketch_mask)
         return arrays.as_output(image, await self.predict(inputs, "refine"), "repaired")
 
-    async def find_damage(self, image: Any) -> Damage:
+    async def find_damage(self, image: Any) -> DamageOutputs:
         """See Client.find_damage."""
         return arrays.as_damage(
             image, await self.predict({"image": arrays.photo_batch(image)}, "find_damage")

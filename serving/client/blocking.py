@@ -6,7 +6,7 @@ from urllib.parse import SplitResult
 from cnnlg_tf.errors import ServingError
 from cnnlg_tf.extras import require
 from cnnlg_tf.serving.client import arrays
-from cnnlg_tf.serving.client.arrays import Damage, Repair
+from cnnlg_tf.serving.client.arrays import DamageOutputs, RepairOutputs
 from cnnlg_tf.serving.client.base import BaseClient
 from cnnlg_tf.serving.client.metadata import Array, Arrays, Metadata, ModelRef, VersionStatus
 from cnnlg_tf.serving.client.rest_transport import RestTransport
@@ -40,7 +40,7 @@ class Client(BaseClient):
     ) -> RestTransport:
         return RestTransport(url, model, tls, max_message_bytes)
 
-    def repair(self, image: Any, mask: Any) -> Repair:
+    def repair(self, image: Any, mask: Any) -> RepairOutputs:
         """Fill the hole of a photo.
 
         Args:
@@ -87,7 +87,7 @@ class Client(BaseClient):
         detail: float = 1.0,
         seed: int = 0,
         temperature: float = 0.0,
-    ) -> Repair:
+    ) -> RepairOutputs:
         """Fill the hole of a photo as `repair` does, with all that can be said of how.
 
         Args:
@@ -124,7 +124,7 @@ class Client(BaseClient):
         inputs = arrays.refine_inputs(image, mask, guide, detail, reference, sketch, sketch_mask)
         return arrays.as_output(image, self.predict(inputs, "refine"), "repaired")
 
-    def find_damage(self, image: Any) -> Damage:
+    def find_damage(self, image: Any) -> DamageOutputs:
         """Where a photo looks damaged. `image` as in `repair`."""
         return arrays.as_damage(
             image, self.predict({"image": arrays.photo_batch(image)}, "find_damage")

@@ -21,7 +21,7 @@ def most_pixels() -> int:
 def serve_export(
     export_dir: str | Path,
     *,
-    name: str = "cnnlg",
+    model_name: str = "cnnlg",
     host: str = "127.0.0.1",
     port: int = 8500,
     rest_port: int = 8501,
@@ -48,7 +48,7 @@ def serve_export(
     for module in ("grpc_health", "grpc_reflection", "tensorflow_serving", "uvicorn", "httptools"):
         require(module, "serving")
     options = ServerOptions(
-        model_name=name,
+        model_name=model_name,
         model_base_path=str(folder.resolve()),
         host=host,
         port=port,
@@ -60,6 +60,6 @@ def serve_export(
     )
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::1", "::") else host
     scheme = "http" if tls_files[0] is None else "https"
-    rest = f", REST at {scheme}://{shown}:{rest_port}/v1/models/{name}" if rest_port else ""
-    text = f"Serving {name}: gRPC at {shown}:{port}{rest}. Stop with Ctrl+C."
+    rest = f", REST at {scheme}://{shown}:{rest_port}/v1/models/{model_name}" if rest_port else ""
+    text = f"Serving {model_name}: gRPC at {shown}:{port}{rest}. Stop with Ctrl+C."
     serve(options, on_ready=lambda: print(text, flush=True), tls_files=tls_files)

@@ -32,6 +32,7 @@ _NO_MODEL = "Received: /nowhere"
         ("before_after", ["-o", "{out}.what"], "the output's name must end in one of"),
         ("bulk_plan", ["--ledger", "/nowhere.parquet"], "ledger /nowhere.parquet cannot be read"),
         ("bulk_speed", ["--photos", "/nowhere", "--mask", "m.png"], "mask m.png does not exist"),
+        ("cold_start", ["--model", "/nowhere"], _NO_MODEL),
         ("failures", ["--photos", "{photos}", "--model", "/nowhere", "-o", "{out}.jpg"], _NO_MODEL),
         ("failures", ["--photos", "{photos}", "-o", "{out}.what"], "the output's name must end"),
         ("merge", ["--photos", "{photos}", "--model", "/nowhere"], _NO_MODEL),

@@ -17,7 +17,7 @@ from tests.serving.servers import free_port
 def test_serves_an_export_until_interrupted(models: Path) -> None:
     port, rest_port = free_port(), free_port()
     command = [sys.executable, "-m", "cnnlg_tf.cli", "serve", f"{models}/half_plus_three"]
-    command += [f"--port={port}", f"--rest-port={rest_port}", "--name=half", "--batching"]
+    command += [f"--port={port}", f"--rest-port={rest_port}", "--model-name=half", "--batching"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
