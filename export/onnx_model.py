@@ -85,11 +85,12 @@ def load(folder: Path, threads: int = 0) -> Loaded:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         try:
+            content = path.read_bytes()
             # Its passes over a graph that is simplified already take seconds of a first repair, and make a later one
             # of 512 px no faster, of 288 px by a sixth. A graph of Q/DQ pairs is integer arithmetic only after them.
-            if b"QuantizeLinear" not in path.read_bytes():
+            if b"QuantizeLinear" not in content:
                 options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-            session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors share no base class of their own
             raise ArtefactError(
                 f"{path} must be an ONNX model that onnxruntime loads. Received: {error}"

@@ -219,9 +219,8 @@ def begin_phase(model: Any, config: Config, progress: PhaseProgress) -> None:
     path = config.train.vgg_weights
     vgg = VGGFeatures(path) if path and phase.needs_vgg else None
     adversarial = phase.needs_discriminator
-    keras.utils.set_random_seed(
-        config.train.seed + progress.offset
-    )  # whatever ran before the phase
+    # whatever ran before the phase
+    keras.utils.set_random_seed(config.train.seed + progress.offset)
     model.begin_phase(
         phase,
         make_optimizer(phase.optimizer, phase.steps),
