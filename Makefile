@@ -7,7 +7,7 @@ EXTRAS := dev,serving,ui,bulk,heic,onnx,tensorrt-rtx,litert,openvino,bench,tenso
 
 CHROMIUM ?= /usr/bin/chromium
 
-.PHONY: demo test test-browser test-slow campaigns check lint types format clean
+.PHONY: demo test test-browser test-cpp test-slow campaigns check lint types format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m cnnlg_tf.demo --out out
@@ -19,6 +19,12 @@ test: $(VENV)/.all
 test-browser: $(VENV)/.all
 	test -x $(CHROMIUM) || { apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core; }
 	CHROMIUM=$(CHROMIUM) $(BIN)/pytest -q -m browser tests/ui tests/experiments/study tests/edge
+
+# a header and no more: its library is in onnxruntime's package of PyPI
+INCLUDE := $(VENV)/onnxruntime-include
+test-cpp: $(VENV)/.all
+	test -e $(INCLUDE)/onnxruntime_c_api.h || bash tests/edge/fetch_header.sh $(INCLUDE)
+	ONNXRUNTIME_INCLUDE=$(INCLUDE) $(BIN)/pytest -q tests/edge/test_examples.py -k cpp
 
 test-slow: $(VENV)/.all
 	$(BIN)/pytest -q -m slow

@@ -59,7 +59,7 @@ def repair_cpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ort = pytest.importorskip("onnxruntime", reason="needs onnxruntime (extra `onnx`)")
     include, compiler = header_folder(), shutil.which("g++")
     if include is None or compiler is None:
-        pytest.skip("needs g++ and onnxruntime_c_api.h, which no package of PyPI or npm holds")
+        pytest.skip("needs g++ and onnxruntime_c_api.h: `make test-cpp` fetches it")
     folder = tmp_path_factory.mktemp("cpp")
     (library,) = (Path(ort.__file__).parent / "capi").glob("libonnxruntime.so.*")
     for name in ("libonnxruntime.so", "libonnxruntime.so.1"):
