@@ -183,6 +183,8 @@ class PenaltyConfig(Section):
 
 
 class OptimizerConfig(Section):
+    """`encoder_rate`: of the photo encoder's weights, which come trained, as a share of the learning rate."""
+
     name: Literal["adam", "adamw", "lion", "sgd", "rmsprop", "lamb"] = "adamw"
     learning_rate: float = Field(5e-4, gt=0)
     final_fraction: float = Field(0.05, ge=0, le=1)
@@ -190,6 +192,7 @@ class OptimizerConfig(Section):
     weight_decay: float = Field(1e-4, ge=0)
     clip_norm: float | None = Field(1.0, gt=0)
     ema: float | None = Field(0.999, gt=0, lt=1)
+    encoder_rate: float = Field(0.1, ge=0, le=1)
 
 
 class DiscriminatorConfig(Section):

@@ -50,12 +50,21 @@ def latent_kl(divergence: tf.Tensor, mask: tf.Tensor, known_weight: float = 0.1)
     return masked_mean(divergence[..., None], touched + known_weight * (1.0 - touched))
 
 
-def missing_cross_entropy(logits: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Binary cross entropy of the map of damaged pixels, over all pixels that count: those of 2 in the mask do not."""
+def missing_cross_entropy(logits: tf.Tensor, mask: tf.Tensor, slack: float = 16.0) -> tf.Tensor:
+    """Binary cross entropy of the map of damaged pixels, over all pixels that count: those of 2 in the mask do not.
+
+    Where a share s of an image is damaged, its damaged pixels weigh s ** -0.5 times as much as the others, so that the
+    thin and small are learnt from; `slack` pixels are added to them.
+    """
     counts = tf.cast(mask < 1.5, logits.dtype)
     labels = tf.minimum(mask, 1.0)
     entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
-    return tf.reduce_mean(counts * entropy, axis=(1, 2, 3))
+    pixels, damaged = (
+        tf.reduce_sum(x, axis=(1, 2, 3), keepdims=True) for x in (counts, counts * labels)
+    )
+    weight = counts * (1.0 + labels * (tf.sqrt(pixels / (damaged + slack)) - 1.0))
+    axes = (1, 2, 3)
+    return tf.reduce_sum(weight * entropy, axis=axes) / (tf.reduce_sum(weight, axis=axes) + 1e-6)
 
 
 def overlap_loss(logits: tf.Tensor, mask: tf.Tensor, slack: float = 16.0) -> tf.Tensor:

@@ -8,13 +8,24 @@ import tensorflow as tf
 from cnnlg_tf.config import DiscriminatorConfig, OptimizerConfig
 
 
+ENCODER = "damage_finder/encoder/"  # path of the weights that come trained
+
+
 class _Replicated:
     """What Keras 3 leaves open where gradients are summed over replicas, and a moving average that warms up.
 
-    Gradients are clipped after the sum over replicas, so that several devices take the step that one would. The
+    The photo encoder's weights, which come trained, take `encoder_rate` of every step. Gradients are clipped after the sum over replicas, so that several devices take the step that one would. The
     average of the weights starts with a short memory, min(ema, (1 + t) / (10 + t)) after t steps: a fixed one would
     keep the initial weights in the average of a short run.
     """
+
+    encoder_rate = 1.0
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        at = self._get_variable_index(variable)  # type: ignore[attr-defined]
+        if self._trainable_variables[at].path.startswith(ENCODER):  # type: ignore[attr-defined]
+            learning_rate = self.encoder_rate * learning_rate
+        super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
 
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
         return grads
@@ -67,13 +78,15 @@ def make_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Opti
         warmup_target=config.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    return _CLASSES[config.name](
+    optimizer = _CLASSES[config.name](
         learning_rate=schedule,
         weight_decay=config.weight_decay,
         global_clipnorm=config.clip_norm,
         use_ema=config.ema is not None,
         ema_momentum=config.ema or 0.99,
     )
+    optimizer.encoder_rate = config.encoder_rate
+    return optimizer
 
 
 def make_discriminator_optimizer(config: DiscriminatorConfig) -> keras.optimizers.Optimizer:

@@ -75,7 +75,7 @@ def _killed_run(
     for _ in range(50):
         before = _newest(run)
         process = _train(config, run)
-        process.join(dice.uniform(0.1, 1.3) * usual)
+        process.join(dice.uniform(0.05, 1.0) * usual)
         if process.exitcode is None:
             process.kill()
             process.join()

@@ -68,6 +68,18 @@ def test_missing_cross_entropy() -> None:
     np.testing.assert_allclose(ours, np.log1p(np.exp([-2.0, 2.0])), rtol=1e-5)
 
 
+def test_the_smaller_the_damage_the_more_its_pixels_weigh() -> None:
+    mask = np.zeros((2, 20, 20, 1), np.float32)
+    mask[0, :2, :2] = 1.0  # 1 % of an image: 10 times the weight of what is whole
+    mask[1, :10] = 1.0
+    logits = np.where(mask > 0, 1.0, -3.0).astype(np.float32)
+    found, whole = np.log1p(np.exp(-1.0)), np.log1p(np.exp(-3.0))
+    ours = losses.missing_cross_entropy(tf.constant(logits), tf.constant(mask), slack=0.0)
+    rare = (40 * found + 396 * whole) / 436
+    half = (2**0.5 * found + whole) / (2**0.5 + 1)
+    np.testing.assert_allclose(ours, [rare, half], rtol=1e-5)
+
+
 def test_faint_damage_counts_in_neither_loss_of_the_finder() -> None:
     mask = np.zeros((1, 8, 8, 1), np.float32)
     mask[:, :2], mask[:, 2:4] = 1.0, 2.0

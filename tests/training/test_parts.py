@@ -56,6 +56,24 @@ def test_gradients_are_clipped_by_their_norm_over_all_weights() -> None:
     np.testing.assert_allclose([v.numpy()[0] for v in variables], [-0.3, -0.4], rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["adamw", "lion", "sgd", "rmsprop", "lamb"])
+def test_an_encoder_that_comes_trained_takes_smaller_steps(name: Any) -> None:
+    config = OptimizerConfig(name=name, learning_rate=0.01, warmup_steps=0, weight_decay=0)
+    with keras.name_scope("damage_finder"), keras.name_scope("encoder"):
+        trained = keras.Variable([1.0, -2.0], name="kernel")
+    fresh = keras.Variable([1.0, -2.0], name="kernel")
+    moved = {}
+    for share in (1.0, 0.1):
+        optimizer = make_optimizer(config.model_copy(update={"encoder_rate": share}), steps=50)
+        optimizer.build([trained, fresh])
+        before = trained.numpy(), fresh.numpy()
+        gradient = tf.constant([0.3, 0.2])
+        optimizer.apply_gradients([(gradient, trained), (gradient, fresh)])
+        moved[share] = [v.numpy() - b for v, b in zip((trained, fresh), before, strict=True)]
+    np.testing.assert_allclose(moved[1.0][0], moved[1.0][1], rtol=1e-4)
+    np.testing.assert_allclose(moved[0.1][0], 0.1 * moved[0.1][1], rtol=0.05)
+
+
 def test_the_learning_rate_warms_up_and_falls_to_its_fraction() -> None:
     config = OptimizerConfig(learning_rate=1.0, warmup_steps=10, final_fraction=0.1)
     rate = make_optimizer(config, steps=110)._learning_rate
