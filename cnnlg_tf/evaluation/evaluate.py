@@ -42,6 +42,7 @@ def evaluate(
     seed: int = 0,
     fit: Fit = "crop",
     only: Sequence[str] = (),
+    detail: float = 1.0,
     peers: Sequence[str] = tuple(PEERS),
     peer_cache: str | Path | None = None,
     label: str | None = None,
@@ -61,6 +62,7 @@ def evaluate(
         fit: "crop" takes the centre, and a smaller photo is skipped and named in the report;
             "resize" scales the short side to `size` first.
         only: glob patterns of file names; where there are any, other photos are left out.
+        detail: of the model's repairs; 0 is the network alone, without synthesis.
         peers: names out of `peers.PEERS`; one whose package is missing is named in the report.
         peer_cache: folder that keeps the peers' repairs between runs.
         label: what the report calls the model; by default its path or its class.
@@ -69,7 +71,7 @@ def evaluate(
         on_case: called with the cases done and the cases in all.
 
     Raises:
-        ConfigError: a peer is unknown, the size is too small to score, or `out` cannot be written.
+        ConfigError: a peer is unknown, the size is too small to score, detail is out of range, or `out` cannot be written.
         DataError: no photo can be used.
         MaskError: a mask kind is unknown or needs stamps.
         CheckpointError: the model cannot be loaded.
@@ -80,7 +82,7 @@ def evaluate(
         _make_folder(Path(out))
     ready, missing = load_peers(peers)
     cases = CaseSet(Path(photos_root), mask_kinds, size, limit, seed, fit, only)
-    repair = None if model is None else _Ours(model)
+    repair = None if model is None else _Ours(model, detail)
     store = None if peer_cache is None else PeerCache(peer_cache)
     chosen = _evenly([path.relative_to(cases.root).as_posix() for path in cases.paths], pictures)
 
@@ -110,6 +112,7 @@ def evaluate(
         "seed": seed,
         "fit": fit,
         "only": list(only),
+        "detail": detail,
         "peers": {peer.name: peer.settings for peer in ready},
     }
     titles = {peer.name: peer.title for peer in ready}
@@ -132,17 +135,18 @@ def _make_folder(out: Path) -> None:
 class _Ours:
     """Repairs as users do, and tells the seconds."""
 
-    def __init__(self, model: "Network | CNNLG | str | Path") -> None:
+    def __init__(self, model: "Network | CNNLG | str | Path", detail: float) -> None:
         self._inpainter = Inpainter(model)
+        self._detail = detail
         self._warm = False
 
     def __call__(self, case: Case) -> tuple[Pixels, float]:
         if not self._warm:  # tracing is no part of the seconds
-            self._inpainter.repair(case.damaged, case.mask)
+            self._inpainter.repair(case.damaged, case.mask, detail=self._detail)
             self._warm = True
         start = time.perf_counter()
-        photo: Pixels = self._inpainter.repair(case.damaged, case.mask).photo
-        return photo, time.perf_counter() - start
+        repair = self._inpainter.repair(case.damaged, case.mask, detail=self._detail)
+        return repair.photo, time.perf_counter() - start
 
 
 @cache

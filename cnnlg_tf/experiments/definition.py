@@ -42,6 +42,7 @@ class MeasureConfig(Section):
     limit: int | None = Field(None, ge=1)
     fit: Fit = "crop"
     seed: int = Field(0, ge=0)
+    detail: float = Field(1.0, ge=0, le=2)
 
 
 class ExperimentConfig(Section):

@@ -102,6 +102,7 @@ def _measured(
             limit=measure.limit,
             seed=measure.seed,
             fit=measure.fit,
+            detail=measure.detail,
             peers=(),
             pictures=PICTURES if draws and number == 0 else 0,
         )
