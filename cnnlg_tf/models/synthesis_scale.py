@@ -21,9 +21,12 @@ from cnnlg_tf.models.patch_sources import (
 )
 from cnnlg_tf.models.pixels import border_distance, quotient
 
+SCALES = (8, 4, 2, 1)
 REACH = 3  # cells around the grid of positions: the farthest neighbour that is asked
 KNOWN_SHARE = 0.05  # of a coarse pixel's area: from here on it counts as known, else strokes eat up all sources
 GUIDE_WEIGHT = float(PATCH**2)  # the guide's colour counts as much as a patch's mean colour
+NEARNESS = 16.0  # what 8 px away add to a source's squared distance: this squared
+AWAY = 16.0  # times 8 px: as how far away references count
 COHERENCE = 0.7  # how much cheaper a source is when all four neighbours go on from it
 NEAR = ((0, 1), (0, -1), (1, 0), (-1, 0))  # cells
 FAR = tuple((REACH * dy, REACH * dx) for dy, dx in NEAR)
@@ -229,14 +232,46 @@ class Scale:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The most similar of the sources for each position, by a matrix product; and 0, or UNUSABLE.
 
+        Of those alike the nearer: what lies near is of the same thing, in the same light.
+
         query: [n, c]; keys: [m, c]; size: [m], the keys' squared lengths; sources: [m].
         """
+        near, places, far = self._places(sources)
+        query, keys = tf.concat([query, near], axis=1), tf.concat([keys, places], axis=1)
+        size += far
         # twice the query before, not the product after: OpenVINO would fuse that, and round both to bfloat16
         cost = size[None] + tf.matmul(-2.0 * query, keys, transpose_b=True)  # [n, m]
         cost += UNUSABLE * self.sources.elsewhere(sources, self.place[0])
         best = tf.gather(sources, tf.argmin(cost, axis=1, output_type=tf.int32))
         some = tf.reduce_min(cost, axis=1) < 0.5 * UNUSABLE
         return tf.where(some, best, 0), tf.where(some, 0.0, UNUSABLE)
+
+    def _places(self, sources: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """What `_match` compares places by: [n, 3] of the positions, [m, 3] and [m] of the sources, all integers.
+
+        The squared distance less the position's own square; of references that of AWAY.
+        """
+        unit = SCALES[0] // self.factor
+
+        def places(row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
+            at = tf.stack([row, column], axis=-1) + MARGIN * REACH * unit  # none is negative
+            return NEARNESS * tf.cast(quotient(at, unit) - MARGIN * REACH, tf.float32)
+
+        _, row, column = self.place
+        here = places(CELL * row, CELL * column)
+        own = 0.5 * tf.reduce_sum(tf.square(here), axis=-1, keepdims=True)
+        photo = self.sources.photo
+        _, row, column = photo.split(sources)
+        there = places(row, column)
+        far = tf.reduce_sum(tf.square(there), axis=-1)
+        strange = tf.cast(sources >= photo.count, tf.float32)
+        there *= 1.0 - strange[:, None]
+        far += strange * ((NEARNESS * AWAY) ** 2 - far)
+        return (
+            tf.concat([here, own], axis=-1),
+            tf.concat([there, strange[:, None]], axis=-1),
+            far,
+        )
 
     def _improve(self, patch: "_Patch", number: int, draw: int, chance: int) -> None:
         """One round: the cheapest of a position's own source, those that go on from neighbours', and some by chance."""
