@@ -82,6 +82,20 @@ def test_the_guide_says_which_texture_belongs_where() -> None:
     assert np.abs(np.diff(right, axis=0)).mean() > 3 * down
 
 
+@pytest.mark.parametrize(("apart", "nearer"), [(20, True), (120, False)])
+def test_of_sources_that_are_nearly_alike_the_nearer_is_taken(apart: int, nearer: bool) -> None:
+    """A texture, and at the photo's other end the same with as many levels more red: what the guide asks for."""
+    red = np.zeros((1, 1, 256, 3), np.float32)
+    red[:, :, 176:, 0] = apart / 255
+    image = 0.8 * stripes(256, 8.0, 0.6)[:, :96] + red
+    mask = np.zeros((1, 96, 256, 1), np.float32)
+    mask[:, 32:64, 48:80] = 1.0
+    guide = blurred(image) + mask * red[:, :, -1:]
+    laid = run(image, mask, guide)
+    more = (laid.image - image)[:, 36:60, 52:76, 0].mean() * 255 / apart
+    assert more == pytest.approx(0.0 if nearer else 1.0, abs=0.25)
+
+
 def test_strokes_are_left_to_the_guide() -> None:
     image, mask = stripes(64, 8.0), np.zeros((1, 64, 64, 1), np.float32)
     mask[:, :, 30:34] = 1.0
