@@ -66,15 +66,18 @@ def test_peers_alone(root: Path) -> None:
     assert found.settings["model"] == "none: peers only"
 
 
+@pytest.mark.parametrize("detail", [1.0, 0.0])
 def test_a_network_is_measured_as_the_inpainter_repairs(
-    tiny_network: Network, photo_folder: Callable[..., Path]
+    tiny_network: Network, photo_folder: Callable[..., Path], detail: float
 ) -> None:
     root = photo_folder(count=1, height=300, width=300)
     options = {"mask_kinds": ("box",), "size": 288, "fit": "resize", "peers": ()}
-    found = evaluate(tiny_network, root, pictures=1, **options)  # type: ignore[arg-type]
-    shown = found.shown[0]
-    expected = Inpainter(tiny_network).repair(shown.case.damaged, shown.case.mask).photo
-    assert np.array_equal(shown.repairs[OURS], expected)
+    found = evaluate(tiny_network, root, detail=detail, pictures=1, **options)  # type: ignore[arg-type]
+    case, inpainter = found.shown[0].case, Inpainter(tiny_network)
+    expected = inpainter.repair(case.damaged, case.mask, detail=detail).photo
+    other = inpainter.repair(case.damaged, case.mask, detail=1.0 - detail).photo
+    assert np.array_equal(found.shown[0].repairs[OURS], expected)
+    assert not np.array_equal(expected, other)
 
 
 def test_changed_known_pixels_are_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +140,8 @@ class _Images(HTMLParser):
 def test_errors(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="size must be at least 32 px. Received: 16"):
         _run(root, size=16)
+    with pytest.raises(ConfigError, match="detail must be from 0 to 2. Received: 3.0"):
+        _run(root, detail=3.0)
     with pytest.raises(ConfigError, match="a peer must be one of"):
         _run(root, peers=("lama",))
     with pytest.raises(MaskError, match="'stamp' needs stamps"):
