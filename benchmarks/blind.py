@@ -202,7 +202,7 @@ def report_thresholds(
 @click.option("--limit", default=8, show_default=True, help="Prints of each kind.")
 @click.option("--clean-limit", default=100, show_default=True, help="Clean photos of each folder.")
 @click.option("--sensitivity", default=0.5, show_default=True)
-@click.option("--grow", default=1, show_default=True)
+@click.option("--grow", default=2, show_default=True)
 @click.option("--refiners", is_flag=True, help="Compare the mask refiners.")
 @click.option("--thresholds", is_flag=True, help="Try other sensitivities.")
 @click.option(

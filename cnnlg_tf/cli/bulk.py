@@ -49,7 +49,7 @@ from cnnlg_tf.errors import CnnlgError
     "--grow",
     type=click.IntRange(0),
     metavar="PX",
-    help="Repair the pixels around the hole too.  [default: 0; 1 without a mask]",
+    help="Repair the pixels around the hole too.  [default: 0; 2 without a mask]",
 )
 @common.feather
 @common.sensitivity

@@ -25,7 +25,7 @@ from cnnlg_tf.cli import common, running
     "--grow",
     type=click.IntRange(0),
     metavar="PX",
-    help="Repair the pixels around the hole too.  [default: 0; 1 with --blind]",
+    help="Repair the pixels around the hole too.  [default: 0; 2 with --blind]",
 )
 @common.feather
 @click.option("--samples", type=click.IntRange(0), default=0, help="Write N different repairs too.")
@@ -62,7 +62,7 @@ def inpaint(
 @click.option(
     "--grow",
     type=click.IntRange(0),
-    default=1,
+    default=2,
     show_default=True,
     metavar="PX",
     help="Repair the pixels around the damage too.",

@@ -36,7 +36,7 @@ from cnnlg_tf.photos import (
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
-GROWTH = 1  # pixels around damage that are repaired with it, unless said otherwise: it ends softly
+GROWTH = 2  # pixels around damage that are repaired with it, unless said otherwise: it ends softly
 LONGEST_NAME = 255  # bytes
 LARGEST_NEW = 4096  # pixels, of a picture's side
 

@@ -157,7 +157,7 @@ def test_a_process_that_breaks_is_told(tmp_path: Path) -> None:
     ("name", "count"),
     [
         ("ablation", 5),
-        ("guides", 8),
+        ("guides", 4),
         ("tiny", 2),
         ("optimizers", 25),
         ("generalisation", 5),
