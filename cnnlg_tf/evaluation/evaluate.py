@@ -71,7 +71,8 @@ def evaluate(
         on_case: called with the cases done and the cases in all.
 
     Raises:
-        ConfigError: a peer is unknown, the size is too small to score, detail is out of range, or `out` cannot be written.
+        ConfigError: a peer is unknown, the size is too small to score, detail is out of range, or `out`
+            cannot be written.
         DataError: no photo can be used.
         MaskError: a mask kind is unknown or needs stamps.
         CheckpointError: the model cannot be loaded.

@@ -7,16 +7,16 @@ import tensorflow as tf
 
 from cnnlg_tf.config import DiscriminatorConfig, OptimizerConfig
 
-
 ENCODER = "damage_finder/encoder/"  # path of the weights that come trained
 
 
 class _Replicated:
     """What Keras 3 leaves open where gradients are summed over replicas, and a moving average that warms up.
 
-    The photo encoder's weights, which come trained, take `encoder_rate` of every step. Gradients are clipped after the sum over replicas, so that several devices take the step that one would. The
-    average of the weights starts with a short memory, min(ema, (1 + t) / (10 + t)) after t steps: a fixed one would
-    keep the initial weights in the average of a short run.
+    The photo encoder's weights, which come trained, take `encoder_rate` of every step. Gradients are clipped after
+    the sum over replicas, so that several devices take the step that one would. The average of the weights starts with
+    a short memory, min(ema, (1 + t) / (10 + t)) after t steps: a fixed one would keep the initial weights in the
+    average of a short run.
     """
 
     encoder_rate = 1.0
