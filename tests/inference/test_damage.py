@@ -127,7 +127,7 @@ def test_blind_repair_grows_what_it_found_and_tells_both(mean_fill: Any) -> None
     assert np.all(result.photo == 100)
     assert Inpainter(mean_fill).repair(photo, truth).damage is None
     assert np.array_equal(Inpainter(mean_fill).repair(photo, grow=0).mask, truth)
-    assert np.array_equal(Inpainter(mean_fill).repair(photo).mask, grown(truth, 1))
+    assert np.array_equal(Inpainter(mean_fill).repair(photo).mask, grown(truth, 2))
     with pytest.raises(ConfigError, match="grow must be 0 pixels or more. Received: -1"):
         Inpainter(mean_fill).repair(photo, grow=-1)
 
