@@ -13,7 +13,7 @@ from cnnlg_tf.training.losses import hole_nll
 from cnnlg_tf.training.penalties import plain_gradients
 
 BATCH = 4
-CASES = 16
+CASES = 32
 
 NLL = "validation NLL, nats"
 GRADIENT = "validation ||dL/dtheta||^2"
@@ -22,7 +22,7 @@ GRADIENT = "validation ||dL/dtheta||^2"
 def validate(model: CNNLG, cases: Iterable[Case]) -> dict[str, float]:
     """NLL of the holes in nats a colour value, and the squared norm of its gradient by the weights.
 
-    Both are means over batches of 4, of the first 16 cases; sizes must be multiples of 16. The
+    Both are means over batches of 4, of the first 32 cases; sizes must be multiples of 16. The
     latent map is the guide's mean.
     """
 

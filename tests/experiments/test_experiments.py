@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import cnnlg_tf
+from cnnlg_tf.checkpoint import SHIPPED, read_config
 from cnnlg_tf.cli import main
 from cnnlg_tf.config import Config, ModelConfig
 from cnnlg_tf.errors import ConfigError, MissingExtraError, TrainingError
@@ -153,21 +154,33 @@ def test_a_process_that_breaks_is_told(tmp_path: Path) -> None:
     assert error == "its process ended with 1: KeyError: 'config'"
 
 
-@pytest.mark.parametrize(
-    ("name", "count"),
-    [
-        ("ablation", 5),
-        ("guides", 4),
-        ("tiny", 2),
-        ("optimizers", 25),
-        ("generalisation", 5),
-        ("penalty", 6),
-    ],
-)
+SHIPPED_EXPERIMENTS = {
+    "ablation": 5,
+    "guides": 4,
+    "tiny": 2,
+    "optimizers": 25,
+    "generalisation": 5,
+    "penalty": 6,
+    "reward": 2,
+}
+"""Variants of each file."""
+
+
+def test_every_shipped_experiment_is_among_those_tested() -> None:
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {*SHIPPED_EXPERIMENTS, "base"}
+
+
+@pytest.mark.parametrize(("name", "count"), SHIPPED_EXPERIMENTS.items())
 def test_shipped_experiments_are_valid(name: str, count: int) -> None:
     variants = expand(load_experiment(CONFIGS / f"{name}.yaml"))
     assert len(variants) == count
     assert len({variant.configs[0].model_dump_json() for variant in variants}) == count
+
+
+def test_learning_by_reward_starts_from_weights_that_its_model_takes() -> None:
+    shipped = read_config(SHIPPED).model
+    for variant in expand(load_experiment(CONFIGS / "reward.yaml")):
+        assert variant.configs[0].model == shipped
 
 
 def test_variants_are_all_combinations(experiment: Path) -> None:
