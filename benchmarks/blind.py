@@ -22,6 +22,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from cnnlg_tf.certainty import GROWTH
 from cnnlg_tf.cli.reporting import Command
 from cnnlg_tf.config import MaskRefinerConfig
 from cnnlg_tf.data.damage import IGNORED, KINDS, DamagedPrint, PrintMaker
@@ -200,9 +201,14 @@ def report_thresholds(
 )
 @click.option("--model", type=click.Path(), help="Checkpoint folder; default: the shipped model.")
 @click.option("--limit", default=8, show_default=True, help="Prints of each kind.")
-@click.option("--clean-limit", default=100, show_default=True, help="Clean photos of each folder.")
+@click.option(
+    "--clean-limit",
+    default=100,
+    show_default=True,
+    help="Photos of each folder, those for prints too.",
+)
 @click.option("--sensitivity", default=0.5, show_default=True)
-@click.option("--grow", default=2, show_default=True)
+@click.option("--grow", default=GROWTH, show_default=True)
 @click.option("--refiners", is_flag=True, help="Compare the mask refiners.")
 @click.option("--thresholds", is_flag=True, help="Try other sensitivities.")
 @click.option(

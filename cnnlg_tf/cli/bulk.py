@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cnnlg_tf.certainty import GROWTH
 from cnnlg_tf.cli import common
 from cnnlg_tf.cli.running import FORMATS
 from cnnlg_tf.cli.text import printable
@@ -49,7 +50,7 @@ from cnnlg_tf.errors import CnnlgError
     "--grow",
     type=click.IntRange(0),
     metavar="PX",
-    help="Repair the pixels around the hole too.  [default: 0; 2 without a mask]",
+    help=f"Repair the pixels around the hole too.  [default: 0; {GROWTH} without a mask]",
 )
 @common.feather
 @common.sensitivity

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from cnnlg_tf.certainty import GROWTH
 from cnnlg_tf.cli import common, running
 
 
@@ -25,7 +26,7 @@ from cnnlg_tf.cli import common, running
     "--grow",
     type=click.IntRange(0),
     metavar="PX",
-    help="Repair the pixels around the hole too.  [default: 0; 2 with --blind]",
+    help=f"Repair the pixels around the hole too.  [default: 0; {GROWTH} with --blind]",
 )
 @common.feather
 @click.option("--samples", type=click.IntRange(0), default=0, help="Write N different repairs too.")
@@ -62,7 +63,7 @@ def inpaint(
 @click.option(
     "--grow",
     type=click.IntRange(0),
-    default=2,
+    default=GROWTH,
     show_default=True,
     metavar="PX",
     help="Repair the pixels around the damage too.",

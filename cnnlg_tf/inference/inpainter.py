@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnnlg_tf.certainty import GROWTH
 from cnnlg_tf.errors import ConfigError, ImageError
 from cnnlg_tf.inference import damage as damage_on_photos
 from cnnlg_tf.inference.canvas import Extension, extended
@@ -36,7 +37,6 @@ from cnnlg_tf.photos import (
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
 
-GROWTH = 2  # pixels around damage that are repaired with it, unless said otherwise: it ends softly
 LONGEST_NAME = 255  # bytes
 LARGEST_NEW = 4096  # pixels, of a picture's side
 
