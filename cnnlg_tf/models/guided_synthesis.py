@@ -13,8 +13,9 @@ so are exact in any order, and every runtime chooses alike.
 
 import tensorflow as tf
 
-from cnnlg_tf.models.synthesis_scale import SCALES, Scale, Synthesis
+from cnnlg_tf.models.synthesis_scale import Scale, Synthesis
 
+SCALES = (8, 4, 2, 1)
 CHANCE = (0, 8, 2, 1)  # px that a source moves by chance, at each scale
 THIN = 7  # px; parts of the hole thinner than this are the network's alone
 

@@ -21,12 +21,12 @@ from cnnlg_tf.models.patch_sources import (
 )
 from cnnlg_tf.models.pixels import border_distance, quotient
 
-SCALES = (8, 4, 2, 1)
 REACH = 3  # cells around the grid of positions: the farthest neighbour that is asked
 KNOWN_SHARE = 0.05  # of a coarse pixel's area: from here on it counts as known, else strokes eat up all sources
 GUIDE_WEIGHT = float(PATCH**2)  # the guide's colour counts as much as a patch's mean colour
-NEARNESS = 16.0  # what 8 px away add to a source's squared distance: this squared
-AWAY = 16.0  # times 8 px: as how far away references count
+APART = 8  # px, what distances in the photo are counted in
+NEARNESS = 16.0  # what APART px away add to a source's squared distance: this squared
+AWAY = 16.0  # times APART px: as how far away references count
 COHERENCE = 0.7  # how much cheaper a source is when all four neighbours go on from it
 NEAR = ((0, 1), (0, -1), (1, 0), (-1, 0))  # cells
 FAR = tuple((REACH * dy, REACH * dx) for dy, dx in NEAR)
@@ -107,6 +107,10 @@ class Scale:
         self.at, self.numbers = self.positions[:, None], tf.range(tf.size(self.positions))
         self.place = self._split(self.positions)
         self.anchors = self._anchors(*self.place)
+        _, row, column = self.place
+        here = self._steps(CELL * row, CELL * column)
+        own = 0.5 * tf.reduce_sum(tf.square(here), axis=-1, keepdims=True)
+        self.near = tf.concat([here, own], axis=-1)  # [n, 3]
         square = tf.stack([dy * self.columns + dx for dy, dx in SQUARE])
         self.around = self._on_grid(self.at + square)  # [n, 9], the cells of each position's patch
         dy, dx = (tf.constant([way[axis] for way in NEAR + FAR]) for axis in (0, 1))
@@ -236,8 +240,8 @@ class Scale:
 
         query: [n, c]; keys: [m, c]; size: [m], the keys' squared lengths; sources: [m].
         """
-        near, places, far = self._places(sources)
-        query, keys = tf.concat([query, near], axis=1), tf.concat([keys, places], axis=1)
+        places, far = self._far(sources)
+        query, keys = tf.concat([query, self.near], axis=1), tf.concat([keys, places], axis=1)
         size += far
         # twice the query before, not the product after: OpenVINO would fuse that, and round both to bfloat16
         cost = size[None] + tf.matmul(-2.0 * query, keys, transpose_b=True)  # [n, m]
@@ -246,32 +250,24 @@ class Scale:
         some = tf.reduce_min(cost, axis=1) < 0.5 * UNUSABLE
         return tf.where(some, best, 0), tf.where(some, 0.0, UNUSABLE)
 
-    def _places(self, sources: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """What `_match` compares places by: [n, 3] of the positions, [m, 3] and [m] of the sources, all integers.
+    def _far(self, sources: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What `_match` compares `self.near` with: keys [m, 3], and their share of the keys' squared lengths [m].
 
-        The squared distance less the position's own square; of references that of AWAY.
+        Together they give the squared distance less the position's own square; of references that of AWAY.
         """
-        unit = SCALES[0] // self.factor
-
-        def places(row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
-            at = tf.stack([row, column], axis=-1) + MARGIN * REACH * unit  # none is negative
-            return NEARNESS * tf.cast(quotient(at, unit) - MARGIN * REACH, tf.float32)
-
-        _, row, column = self.place
-        here = places(CELL * row, CELL * column)
-        own = 0.5 * tf.reduce_sum(tf.square(here), axis=-1, keepdims=True)
-        photo = self.sources.photo
-        _, row, column = photo.split(sources)
-        there = places(row, column)
+        _, row, column = self.sources.photo.split(sources)
+        there = self._steps(row, column)
         far = tf.reduce_sum(tf.square(there), axis=-1)
-        strange = tf.cast(sources >= photo.count, tf.float32)
+        strange = tf.cast(sources >= self.sources.photo.count, tf.float32)
         there *= 1.0 - strange[:, None]
         far += strange * ((NEARNESS * AWAY) ** 2 - far)
-        return (
-            tf.concat([here, own], axis=-1),
-            tf.concat([there, strange[:, None]], axis=-1),
-            far,
-        )
+        return tf.concat([there, strange[:, None]], axis=-1), far
+
+    def _steps(self, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
+        """Places in steps of APART px, each NEARNESS long: [...] pixels of this scale -> [..., 2], integers."""
+        unit = APART // self.factor
+        at = tf.stack([row, column], axis=-1) + MARGIN * REACH * unit  # none is negative
+        return NEARNESS * tf.cast(quotient(at, unit) - MARGIN * REACH, tf.float32)
 
     def _improve(self, patch: "_Patch", number: int, draw: int, chance: int) -> None:
         """One round: the cheapest of a position's own source, those that go on from neighbours', and some by chance."""

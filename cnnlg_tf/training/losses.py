@@ -62,9 +62,8 @@ def missing_cross_entropy(logits: tf.Tensor, mask: tf.Tensor, slack: float = 16.
     pixels, damaged = (
         tf.reduce_sum(x, axis=(1, 2, 3), keepdims=True) for x in (counts, counts * labels)
     )
-    weight = counts * (1.0 + labels * (tf.sqrt(pixels / (damaged + slack)) - 1.0))
-    axes = (1, 2, 3)
-    return tf.reduce_sum(weight * entropy, axis=axes) / (tf.reduce_sum(weight, axis=axes) + 1e-6)
+    rare = tf.sqrt(pixels / (damaged + slack))
+    return masked_mean(entropy, counts * tf.where(labels > 0.5, rare, 1.0))
 
 
 def overlap_loss(logits: tf.Tensor, mask: tf.Tensor, slack: float = 16.0) -> tf.Tensor:

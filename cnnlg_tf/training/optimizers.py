@@ -19,7 +19,7 @@ class _Replicated:
     average of a short run.
     """
 
-    encoder_rate = 1.0
+    encoder_rate: float
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         at = self._get_variable_index(variable)  # type: ignore[attr-defined]
