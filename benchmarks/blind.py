@@ -38,6 +38,7 @@ from cnnlg_tf.startup import start_tensorflow
 SIDE = 320  # pixels of a photo's centre square
 SCALES = (1.0, 1.0, 1.5, 2.0)  # scan pixels a photo's pixel
 FIRST_SEED = 1_000_000  # training draws from others
+LEAST_DAMAGED = 16  # pixels; paint of the photo's own colour is no damage, and is drawn again
 SENSITIVITIES = tuple(np.round(np.linspace(0.1, 0.9, 9), 2))
 EXAMPLES = Path(metrics.__file__).parents[1] / "examples"
 
@@ -88,7 +89,10 @@ def draw_prints(
             photo = read_photo(photos[(7 * number + at) % len(photos)]).on_white()
             rng = np.random.default_rng([FIRST_SEED, number, at])
             scale = float(rng.choice(SCALES))
-            yield kind, maker.photo(centre(photo), rng, (kind,), scale)
+            shown = maker.photo(centre(photo), rng, (kind,), scale)
+            while (shown.mask == 1).sum() < LEAST_DAMAGED:
+                shown = maker.photo(centre(photo), rng, (kind,), scale)
+            yield kind, shown
 
 
 def centre(photo: np.ndarray) -> np.ndarray:

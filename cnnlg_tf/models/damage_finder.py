@@ -8,6 +8,7 @@ import tensorflow as tf
 from cnnlg_tf.config import DamageFinderConfig
 from cnnlg_tf.models.blocks import build_chain, conv
 from cnnlg_tf.models.fill import upsample
+from cnnlg_tf.models.morphology import dilated
 from cnnlg_tf.models.photo_encoder import PhotoEncoder
 
 HAT_SIZES = (3, 9)  # pixels; what is thinner stands out in a top hat or a black hat
@@ -23,35 +24,9 @@ def hats(image: tf.Tensor) -> tf.Tensor:
     grey = tf.reduce_mean(image, axis=-1, keepdims=True)
     found = []
     for size in HAT_SIZES:
-        opened, closed = _widest(-_widest(-grey, size), size), -_widest(-_widest(grey, size), size)
+        opened, closed = dilated(-dilated(-grey, size), size), -dilated(-dilated(grey, size), size)
         found += [grey - opened, closed - grey]
     return HAT_GAIN * tf.concat(found, axis=-1)
-
-
-def _widest(x: tf.Tensor, size: int) -> tf.Tensor:
-    """The greatest value within a square window of an odd size; what lies outside counts as the border's."""
-    for axis in (1, 2):
-        x = _widest_along(x, size, axis)
-    return x
-
-
-def _widest_along(x: tf.Tensor, size: int, axis: int) -> tf.Tensor:
-    """The same along one axis: maxima of 2, 4, 8 neighbours from each other, in place of `size` of them."""
-    half, length = size // 2, tf.shape(x)[axis]
-    padding = [[0, 0]] * axis + [[half, half]] + [[0, 0]] * (3 - axis)
-    x, reach = tf.pad(x, padding, "SYMMETRIC"), 1
-
-    def shifted(start: int, until: tf.Tensor) -> tf.Tensor:
-        index = (slice(None),) * axis + (slice(start, until),)
-        return x[index]
-
-    extent = length + 2 * half
-    while reach < size:
-        by = min(reach, size - reach)
-        extent -= by
-        x = tf.maximum(shifted(0, extent), shifted(by, extent + by))
-        reach += by
-    return x
 
 
 @keras.saving.register_keras_serializable("cnnlg")

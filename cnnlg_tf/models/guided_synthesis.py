@@ -13,6 +13,7 @@ so are exact in any order, and every runtime chooses alike.
 
 import tensorflow as tf
 
+from cnnlg_tf.models.morphology import dilated
 from cnnlg_tf.models.synthesis_scale import Scale, Synthesis
 
 SCALES = (8, 4, 2, 1)
@@ -73,5 +74,5 @@ def _to_integers(image: tf.Tensor) -> tf.Tensor:
 
 def _thick(mask: tf.Tensor) -> tf.Tensor:
     """The hole without its strokes: what lies within an opening by squares of THIN px."""
-    core = 1.0 - tf.nn.max_pool2d(1.0 - mask, THIN, 1, "SAME")
-    return mask * tf.nn.max_pool2d(core, THIN + 4, 1, "SAME")
+    core = 1.0 - dilated(1.0 - mask, THIN)
+    return mask * dilated(core, THIN + 4)

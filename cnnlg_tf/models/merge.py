@@ -89,8 +89,10 @@ class Merge(keras.Model):
         taken = synthesis.share * (1.0 - tf.exp(-detail * tf.nn.softplus(logit)))
         added *= tf.minimum(detail, 1.0) * (1.0 - CALM * taken)
         merged = guide + taken * (laid - guide) + added
-        crisp = CRISP * tf.nn.relu(detail - 1.0) * (laid - _smoothed(laid))
-        return guide + mask * (merged + synthesis.share * crisp - guide)
+        if not (isinstance(detail, float) and detail <= 1.0):
+            crisp = CRISP * tf.nn.relu(detail - 1.0) * (laid - _smoothed(laid))
+            merged += synthesis.share * crisp
+        return guide + mask * (merged - guide)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

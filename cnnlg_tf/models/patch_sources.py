@@ -2,16 +2,16 @@
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
+from cnnlg_tf.models.morphology import after, before, largest_along
 from cnnlg_tf.models.pixels import quotient
 
 CELL = 2  # px
 PATCH = 3 * CELL  # px
 MARGIN = 4  # px around a photo of sources; no patch in it is whole
 UNUSABLE = 1e9  # a distance that no whole patch has
-BLUR = (1.0, 7.0, 21.0, 35.0, 35.0, 21.0, 7.0, 1.0)  # sigma 1.3 px, about the middle of a cell
+BLUR = 7  # sums of two neighbours: binomial weights, sigma 1.3 px, about the middle of a cell
 SQUARE = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))  # a patch's cells
 
 
@@ -99,10 +99,11 @@ class Layer:
         self.blocks = tf.reshape(tf.concat([both, below], axis=-1), [-1, 3 * CELL**2])
         self.guide = tf.reshape(blurred, [-1, 3])
         squares = tf.reduce_sum(tf.square(colours), axis=-1, keepdims=True)
-        energy = tf.nn.conv2d(squares, tf.ones([PATCH, 1, 1, 1]), 1, "VALID")
-        energy = tf.nn.conv2d(energy, tf.ones([1, PATCH, 1, 1]), 1, "VALID")
         missing = tf.pad(hole, margin, constant_values=1.0)
-        energy += UNUSABLE * tf.nn.max_pool2d(missing, PATCH, 1, "VALID")
+        for axis in (1, 2):
+            squares = _sum_along(squares, axis)
+            missing = largest_along(missing, PATCH, axis)
+        energy = squares + UNUSABLE * missing
         edge = [CELL, PATCH - CELL - 1]
         energy = tf.pad(energy, [[0, 0], edge, edge, [0, 0]], constant_values=UNUSABLE)
         self.energy = tf.reshape(energy, [-1])
@@ -134,13 +135,18 @@ class Layer:
 
 def blurred(image: tf.Tensor) -> tf.Tensor:
     """Colours blurred about the middle of the cell that begins at each pixel: integers, with MARGIN around."""
-    kernel = np.asarray(BLUR, np.float32)
-    across = np.tile(kernel[None, :, None, None], [1, 1, 3, 1])
-    down = np.tile(kernel[:, None, None, None], [1, 1, 3, 1])
-    x = pad_edge(image, MARGIN + len(BLUR) // 2)[:, 1:, 1:]
-    x = tf.nn.depthwise_conv2d(x, across, [1, 1, 1, 1], "VALID")
-    x = tf.nn.depthwise_conv2d(x, down, [1, 1, 1, 1], "VALID")
-    return tf.floor(x * (1.0 / sum(BLUR) ** 2) + 0.5)
+    x = pad_edge(image, MARGIN + (BLUR + 1) // 2)[:, 1:, 1:]
+    for axis in (1, 2):
+        for _ in range(BLUR):
+            x = before(x, 1, axis) + after(x, 1, axis)
+    return tf.floor(x * 0.25**BLUR + 0.5)
+
+
+def _sum_along(x: tf.Tensor, axis: int) -> tf.Tensor:
+    """Sums of each PATCH neighbours along an axis."""
+    x = before(x, CELL - 1, axis) + after(x, CELL - 1, axis)
+    first, last = before(x, 2 * CELL, axis), after(x, 2 * CELL, axis)
+    return first + before(after(x, CELL, axis), CELL, axis) + last
 
 
 def pad_edge(image: tf.Tensor, margin: int) -> tf.Tensor:

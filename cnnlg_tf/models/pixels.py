@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from cnnlg_tf.models.fill import smooth_upsample
+from cnnlg_tf.models.morphology import dilated
 
 
 def high_frequencies(image: tf.Tensor, halvings: int = 2) -> tf.Tensor:
@@ -22,14 +23,9 @@ def known_range(image: tf.Tensor, mask: tf.Tensor, reach: int) -> tuple[tf.Tenso
     image: [b, h, w, c] in [-1, 1]; where no pixel in reach is known, that range.
     """
     side = 2 * reach + 1
-
-    def largest(x: tf.Tensor) -> tf.Tensor:
-        x = tf.nn.max_pool2d(x, [side, 1], 1, "SAME")
-        return tf.nn.max_pool2d(x, [1, side], 1, "SAME")
-
-    some = largest(1.0 - mask)
-    high = largest(tf.where(mask > 0.5, -1.0, image))
-    low = -largest(tf.where(mask > 0.5, -1.0, -image))
+    some = dilated(1.0 - mask, side)
+    high = dilated(tf.where(mask > 0.5, -1.0, image), side)
+    low = -dilated(tf.where(mask > 0.5, -1.0, -image), side)
     return some * low - (1.0 - some), some * high + (1.0 - some)
 
 
@@ -38,5 +34,5 @@ def border_distance(cells: tf.Tensor, most: int) -> tf.Tensor:
     total, rest = tf.zeros_like(cells), cells
     for _ in range(most):
         total += rest
-        rest = 1.0 - tf.nn.max_pool2d(1.0 - rest, 3, 1, "SAME")
+        rest = 1.0 - dilated(1.0 - rest, 3)
     return total

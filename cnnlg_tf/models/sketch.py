@@ -6,6 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from cnnlg_tf.models.fill import membrane_fill
+from cnnlg_tf.models.morphology import dilated
 from cnnlg_tf.models.pixels import known_range
 
 PLAIN = (
@@ -95,7 +96,7 @@ def without_halos(painted: tf.Tensor, filled: tf.Tensor, sketch: Sketch) -> tf.T
     def keep(some: Sketch, painted: tf.Tensor, filled: tf.Tensor) -> tf.Tensor:
         low, high = known_range(filled, tf.zeros_like(some.strokes), BESIDE)
         within = tf.minimum(tf.maximum(painted, low - LEEWAY), high + LEEWAY)
-        beside = tf.nn.max_pool2d(some.strokes, 2 * BESIDE + 1, 1, "SAME")
+        beside = dilated(some.strokes, 2 * BESIDE + 1)
         return painted + beside * (within - painted)
 
     return _where_drawn(sketch, keep, lambda painted, _: painted, painted, filled)
@@ -114,7 +115,7 @@ def near_strokes(sketch: Sketch, reach: int, *, inverted: bool = False) -> tf.Te
     """1 within `reach` px of a stroke, inverted of a pixel without one: [b, h, w, 1]."""
 
     def widen(some: Sketch, strokes: tf.Tensor) -> tf.Tensor:
-        return tf.nn.max_pool2d(1.0 - strokes if inverted else strokes, 2 * reach + 1, 1, "SAME")
+        return dilated(1.0 - strokes if inverted else strokes, 2 * reach + 1)
 
     return _where_drawn(sketch, widen, tf.ones_like if inverted else tf.zeros_like, sketch.strokes)
 
@@ -158,5 +159,5 @@ def _where_drawn(
 
 def _contrast(image: tf.Tensor) -> tf.Tensor:
     """By how much colours differ within 2 px: [b, h, w, 3] -> [b, h, w, 1]."""
-    highest, lowest = (tf.nn.max_pool2d(sign * image, 5, 1, "SAME") for sign in (1.0, -1.0))
+    highest, lowest = (dilated(sign * image, 5) for sign in (1.0, -1.0))
     return tf.reduce_mean(highest + lowest, axis=-1, keepdims=True)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from cnnlg_tf.models import noise
 from cnnlg_tf.models.fill import upsample
+from cnnlg_tf.models.morphology import dilated
 from cnnlg_tf.models.patch_sources import (
     CELL,
     MARGIN,
@@ -100,7 +101,7 @@ class Scale:
         self.rows = quotient(shape[1], CELL) + 2 * REACH
         self.columns = quotient(shape[2], CELL) + 2 * REACH
         cells = tf.nn.max_pool2d(thick, CELL, CELL, "VALID")
-        self.touched = self._grid(tf.nn.max_pool2d(cells, 3, 1, "SAME"))[:, 0]
+        self.touched = self._grid(dilated(cells, 3))[:, 0]
         self.count = tf.size(self.touched)
         listed = tf.where(self.touched > 0.5)[:, 0] if compact else tf.range(self.count)
         self.positions = tf.cast(listed, tf.int32)
@@ -224,7 +225,7 @@ class Scale:
             keys = tf.concat([keys, colours], axis=-1)
             self._take(*self._match(query, keys, size, self.usable))
         patch = _Patch(
-            -2.0 * target[..., None],
+            (-2.0 * target)[..., None],  # not of [.., 1], which onnxruntime multiplies one by one
             tf.reduce_sum(tf.square(target), axis=-1, keepdims=True),
             guide[:, None],
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from cnnlg_tf.models.morphology import dilated
 from cnnlg_tf.models.pixels import quotient
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def shrunk(
     share = both[..., 3:]
     low = tf.clip_by_value(both[..., :3] / tf.maximum(share, 1e-6), 0.0, 1.0)
     mostly = tf.cast(share >= 0.5, tf.float32)
-    beside = tf.nn.max_pool2d(mostly, 3, 1, "SAME")
+    beside = dilated(mostly, 3)
     some = tf.cast(share > 0.0, tf.float32) * (1.0 - beside)
     return low, 1.0 - tf.maximum(mostly, some)
 
@@ -138,12 +139,9 @@ def is_thick(hole: tf.Tensor) -> tf.Tensor:
     known = tf.nn.max_pool2d(1.0 - hole, CELL, CELL, "VALID")
     for step in range(STEPS):  # squares and crosses in turn: nearly a disc
         if step % 2:
-            known = tf.nn.max_pool2d(known, 3, 1, "SAME")
+            known = dilated(known, 3)
         else:
-            known = tf.maximum(
-                tf.nn.max_pool2d(known, [1, 3], 1, "SAME"),
-                tf.nn.max_pool2d(known, [3, 1], 1, "SAME"),
-            )
+            known = tf.maximum(dilated(known, (1, 3)), dilated(known, (3, 1)))
     return tf.reduce_min(known) < 0.5
 
 
