@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+ELEMENTWISE = frozenset("Add Sub Mul Div Max Min Where Greater Less Equal".split())
+WIDEST = 8  # channels that a mask is repeated for
 END = np.iinfo(np.int64).max  # "to the end of the axis" in a Slice
 
 
@@ -81,6 +83,65 @@ def sum_products(graph: Any) -> None:
             add("Add", total, *addend, to=result)
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def match_shapes(proto: Any) -> Any:
+    """Give operands of elementwise operators shapes that onnxruntime goes through by rows, not pixel by pixel.
+
+    A number beside [.., h, w, 1] gets as many axes; a mask [b, h, w, 1] beside [b, h, w, c] is repeated for each
+    channel. Either makes the operator 15 to 70 times as fast there. Other runtimes see through shapes by themselves.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    proto = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=False)
+    graph = proto.graph
+    shapes = _shapes(graph)
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    nodes, made = [], set()
+    for node in graph.node:
+        seen = [shapes.get(name) for name in node.input]
+        if node.op_type not in ELEMENTWISE or None in seen:
+            nodes.append(node)
+            continue
+        rank = max(len(shape) for shape in seen)
+        widest = max((shape for shape in seen if len(shape) == rank), key=lambda s: s[-1:])
+        for position, (name, shape) in enumerate(zip(node.input, seen, strict=True)):
+            if name in constants and int(np.prod(shape)) == 1 and len(shape) < rank:
+                other = f"{name}_of_{rank}_axes"
+                if other not in made:
+                    value = numpy_helper.to_array(constants[name]).reshape([1] * rank)
+                    graph.initializer.append(numpy_helper.from_array(value, other))
+            elif rank == 4 and _is_mask(shape) and 1 < widest[-1] <= WIDEST:
+                other = (
+                    f"{node.name.split('/')[0]}/{name}_for_{widest[-1]}"  # precision goes by scopes
+                )
+                if other not in made:
+                    repeated = [name] * widest[-1]
+                    nodes.append(helper.make_node("Concat", repeated, [other], other, axis=3))
+            else:
+                continue
+            made.add(other)
+            node.input[position] = other
+        nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    remove_unused(graph)
+    return proto
+
+
+def _is_mask(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 4 and shape[-1] == 1 and shape[1:3] != (1, 1)
+
+
+def _shapes(graph: Any) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor whose rank is known; 0 stands for sizes that are free."""
+    found = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    for tensor in (*graph.input, *graph.output, *graph.value_info):
+        kind = tensor.type.tensor_type
+        if kind.HasField("shape"):
+            found[tensor.name] = tuple(size.dim_value for size in kind.shape.dim)
+    return found
 
 
 def remove_unused(graph: Any) -> None:

@@ -49,7 +49,8 @@ def export_onnx(
     source = source or Source(model)
     with writing(path, FORMAT, precision, source, allow_loss=allow_loss) as draft:
         for name in draft.names:
-            write_model(source.onnx(name), source, name, draft.folder, precision)
+            proto = onnx_graph.match_shapes(source.onnx(name))
+            write_model(proto, source, name, draft.folder, precision)
         draft.packages, draft.details = PACKAGES, {"opset": OPSET}
     return Path(path)
 
