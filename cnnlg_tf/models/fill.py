@@ -93,8 +93,8 @@ def neighbours(x: tf.Tensor) -> tf.Tensor:
     compiled by XLA or not, and no less in onnxruntime.
     """
     x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
-    rows, columns = x[:, :, 1:-1], x[:, 1:-1]
-    return (rows[:, :-2] + rows[:, 2:]) + (columns[:, :, :-2] + columns[:, :, 2:])
+    above, below, left, right = x[:, :-2, 1:-1], x[:, 2:, 1:-1], x[:, 1:-1, :-2], x[:, 1:-1, 2:]
+    return (above + below) + (left + right)
 
 
 def like(x: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
