@@ -104,6 +104,11 @@ def centre(photo: np.ndarray) -> np.ndarray:
     return photo[top : top + SIDE, left : left + SIDE]
 
 
+def is_photo(path: Path) -> bool:
+    """Not an example's mask or sketch."""
+    return not {".mask", ".sketch"}.intersection(path.suffixes)
+
+
 def psnr(picture: np.ndarray, shown: DamagedPrint) -> float:
     return metrics.psnr(picture / 255.0, shown.whole / 255.0)
 
@@ -272,7 +277,7 @@ def main(
         report_refiners(console, by_refiner)
     shares: list[float] = []
     by_share: dict[float, list[float]] = defaultdict(list)
-    for path in (path for folder in folders for path in folder if ".mask" not in path.name):
+    for path in (path for folder in folders for path in folder if is_photo(path)):
         damage = inpainter.find_damage(read_photo(path).on_white(), sensitivity=sensitivity)
         shares.append(damage.share)
         for each in tried:

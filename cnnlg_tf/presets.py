@@ -46,7 +46,7 @@ PRESETS = {
     "photos": Preset(
         description="photos of any kind, from 16 px to 24 megapixels",
         source="photos",
-        sha256="8a38d091c67aacb411809c207df821a72f8ba9cc4b78879a0f529e8de1724ef3",
+        sha256="afc62bafe2859d780209ed435a297a2801bba8b77c96ce4e610b6a411307eb61",
         licence="research and evaluation; see photos.LICENSE",
         data="BSDS500 validation, 100 photos, 256 px: cnnlg-tf evaluate --photos PHOTOS -o out/report",
         figures={

@@ -1,8 +1,8 @@
-"""Find damage on photos of any size: window by window, at the photo's own resolution and at coarser ones, fused.
+"""Find damage on photos of any size: window by window, at the photo's own resolution and at others, fused.
 
-A scratch is a pixel wide in a small photo and ten in a fine scan, so each octave of a large photo is looked at. A pixel
-is as likely damaged as the most certain of them says; a region is taken where something of it is certain. Needs no
-TensorFlow.
+A scratch is a pixel wide in a small photo and ten in a fine scan, so a small photo is looked at enlarged, too, and each
+octave of a large one. A pixel is as likely damaged as the most certain of them says; a region is taken where something
+of it is certain. Needs no TensorFlow.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from cnnlg_tf.photos import from_unit, to_unit
 
 OVERLAP = 64  # pixels; context of a window
 COARSEST = 320  # pixels; no octave's longer side is less
+ENLARGED = 1024  # pixels; photos up to this are looked at twice as large, too
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ def find_damage(
     probability = np.zeros((height, width), np.float32)
     for octave in _octaves(image):
         seen = _look(octave, look, widest)
-        if seen.shape != probability.shape:
+        if octave.shape[0] > height:
+            seen = seen.reshape(height, 2, width, 2).max(axis=(1, 3))
+        elif octave.shape[0] < height:
             seen = cv2.resize(seen, (width, height), interpolation=cv2.INTER_LINEAR)
         np.maximum(probability, seen, out=probability)
     return Damage(probability, marked(probability, sensitivity))
@@ -104,7 +107,10 @@ def overlay(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _octaves(image: np.ndarray) -> Iterator[np.ndarray]:
-    """The image, then at 1/2, 1/4, ... of its size."""
+    """The image at twice its size if it is small, as it is, then at 1/2, 1/4, ... of its size."""
+    if max(image.shape[:2]) <= ENLARGED:
+        large = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        yield np.clip(large, 0.0, 1.0, dtype=np.float32)
     yield image
     while max(image.shape[:2]) // 2 >= COARSEST and min(image.shape[:2]) // 2 >= 16:
         size = (image.shape[1] // 2, image.shape[0] // 2)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cnnlg_tf.certainty import CERTAIN, thresholds
 from cnnlg_tf.errors import ConfigError
-from cnnlg_tf.inference.damage import Damage, find_damage, marked, overlay
+from cnnlg_tf.inference.damage import ENLARGED, Damage, find_damage, marked, overlay
 from cnnlg_tf.inference.holes import grown
 from cnnlg_tf.inference.inpainter import Inpainter
 
@@ -21,7 +21,10 @@ def white(image: np.ndarray) -> np.ndarray:
     return (image.min(-1) > 0.99).astype(np.float32)
 
 
-def test_windows_join_without_a_seam_and_are_as_wide_as_allowed() -> None:
+def test_windows_join_without_a_seam_and_are_as_wide_as_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cnnlg_tf.inference.damage.ENLARGED", 0)
     image = np.random.default_rng(0).random((300, 210, 3), np.float32)
     seen: list[tuple[int, ...]] = []
 
@@ -50,6 +53,22 @@ def test_thick_damage_of_a_fine_scan_is_found_at_a_coarser_octave() -> None:
     assert 0.9 < (found.mask & truth).sum() / truth.sum() <= 1
     assert (found.mask & ~truth).sum() < 0.1 * truth.sum()
     assert not find_damage(image[:350], lambda x: 0 * x[..., 0], widest=512).mask.any()
+
+
+@pytest.mark.parametrize("size", [(300, 211), (ENLARGED, 17), (ENLARGED + 1, 300)])
+def test_a_scratch_of_a_small_photo_is_found_on_it_enlarged(size: tuple[int, int]) -> None:
+    """The stand-in sees nothing thinner than 2 px."""
+
+    def look(image: np.ndarray) -> np.ndarray:
+        core = cv2.erode((image.min(-1) > 0.8).astype(np.float32), np.ones((2, 2)))
+        return cv2.dilate(core, np.ones((2, 2)), anchor=(0, 0))
+
+    image = np.full((*size, 3), 0.2, np.float32)
+    image[20:200, 11] = 1.0
+    found = find_damage(image, look, widest=512)
+    assert found.probability.shape == size
+    expected = image[..., 0] == 1.0 if max(size) <= ENLARGED else np.zeros(size, bool)
+    np.testing.assert_array_equal(found.mask, expected)
 
 
 def test_sensitivity_moves_both_thresholds() -> None:
