@@ -55,9 +55,12 @@ class Source:
     def tensorrt_onnx(self, name: str = DEFAULT) -> Any:
         """The same for runtimes whose sizes depend on no data: TensorRT."""
         from cnnlg_tf.export.onnx_model import to_onnx
+        from cnnlg_tf.models.morphology import windowed
 
         def convert() -> Any:
-            return to_onnx(freeze(Functions(self.model, compact=False), name), name)
+            with windowed():
+                frozen = freeze(Functions(self.model, compact=False), name)
+            return to_onnx(frozen, name)
 
         return self._once("tensorrt", name, convert)
 

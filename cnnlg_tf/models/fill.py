@@ -1,8 +1,9 @@
 """The membrane fill: a smooth first guess of the hole from its border, and the tool that removes seams."""
 
+import numpy as np
 import tensorflow as tf
 
-from cnnlg_tf.models.morphology import dilated
+from cnnlg_tf.models.morphology import convolved, dilated, is_windowed
 from cnnlg_tf.models.scan import shift
 
 LEVELS = 4
@@ -10,6 +11,7 @@ RELAXATIONS = (32, 16, 8, 4)  # Jacobi steps at 1/8, 1/4, 1/2 and 1/1 of the siz
 PLATE_STEPS = (0, 0, 2, 8)  # biharmonic steps at the same sizes
 PLATE_RATE, PLATE_MOMENTUM = 0.03, 0.75
 
+CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
 LEAK = 0.05  # how much a wall counts beside what is no wall
 
 
@@ -93,6 +95,8 @@ def neighbours(x: tf.Tensor) -> tf.Tensor:
     compiled by XLA or not, and no less in onnxruntime.
     """
     x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    if is_windowed():
+        return convolved(x, CROSS)
     above, below, left, right = x[:, :-2, 1:-1], x[:, 2:, 1:-1], x[:, 1:-1, :-2], x[:, 1:-1, 2:]
     return (above + below) + (left + right)
 

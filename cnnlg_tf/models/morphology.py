@@ -1,6 +1,36 @@
-"""What is largest around each pixel, by shifts and maxima: for runtimes whose pooling is slow on few channels."""
+"""What is around each pixel, by shifts and maxima or sums: pooling and convolutions are slow on few channels.
 
+TensorRT, though, takes minutes and more to fuse chains of shifts: `windowed` graphs have one node for each.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
 import tensorflow as tf
+
+_WINDOWED = ContextVar("windowed", default=False)
+
+
+@contextmanager
+def windowed() -> Iterator[None]:
+    """Graphs that are traced meanwhile are made of pooling and convolutions."""
+    before = _WINDOWED.set(True)
+    try:
+        yield
+    finally:
+        _WINDOWED.reset(before)
+
+
+def is_windowed() -> bool:
+    return _WINDOWED.get()
+
+
+def convolved(x: tf.Tensor, weights: np.ndarray) -> tf.Tensor:
+    """Each channel by itself, without padding; weights: [height, width]."""
+    kernel = np.tile(weights.astype(np.float32)[:, :, None, None], [1, 1, x.shape[-1], 1])
+    return tf.nn.depthwise_conv2d(x, tf.cast(kernel, x.dtype), [1, 1, 1, 1], "VALID")
 
 
 def dilated(x: tf.Tensor, size: int | tuple[int, int]) -> tf.Tensor:
@@ -19,6 +49,8 @@ def largest_along(x: tf.Tensor, size: int, axis: int) -> tf.Tensor:
 
     By maxima of 2, 4, 8: of one channel TensorFlow's pooling on a CPU takes ten to a hundred times as long.
     """
+    if is_windowed():
+        return tf.nn.max_pool2d(x, [size, 1] if axis == 1 else [1, size], 1, "VALID")
     reach = 1
     while reach < size:
         by = min(reach, size - reach)

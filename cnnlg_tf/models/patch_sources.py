@@ -1,10 +1,18 @@
 """Patches that the guided synthesis may copy, at one scale: where they lie, what they hold, which are whole."""
 
+import math
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
-from cnnlg_tf.models.morphology import after, before, largest_along
+from cnnlg_tf.models.morphology import (
+    after,
+    before,
+    convolved,
+    is_windowed,
+    largest_along,
+)
 from cnnlg_tf.models.pixels import quotient
 
 CELL = 2  # px
@@ -136,14 +144,20 @@ class Layer:
 def blurred(image: tf.Tensor) -> tf.Tensor:
     """Colours blurred about the middle of the cell that begins at each pixel: integers, with MARGIN around."""
     x = pad_edge(image, MARGIN + (BLUR + 1) // 2)[:, 1:, 1:]
-    for axis in (1, 2):
-        for _ in range(BLUR):
-            x = before(x, 1, axis) + after(x, 1, axis)
+    if is_windowed():
+        row = np.array([math.comb(BLUR, i) for i in range(BLUR + 1)])
+        x = convolved(convolved(x, row[None]), row[:, None])
+    else:
+        for axis in (1, 2):
+            for _ in range(BLUR):
+                x = before(x, 1, axis) + after(x, 1, axis)
     return tf.floor(x * 0.25**BLUR + 0.5)
 
 
 def _sum_along(x: tf.Tensor, axis: int) -> tf.Tensor:
     """Sums of each PATCH neighbours along an axis."""
+    if is_windowed():
+        return convolved(x, np.ones([PATCH, 1] if axis == 1 else [1, PATCH]))
     x = before(x, CELL - 1, axis) + after(x, CELL - 1, axis)
     first, last = before(x, 2 * CELL, axis), after(x, 2 * CELL, axis)
     return first + before(after(x, CELL, axis), CELL, axis) + last
