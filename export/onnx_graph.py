@@ -100,8 +100,8 @@ def match_shapes(proto: Any) -> Any:
     constants = {tensor.name: tensor for tensor in graph.initializer}
     nodes, made = [], set()
     for node in graph.node:
-        seen = [shapes.get(name) for name in node.input]
-        if node.op_type not in ELEMENTWISE or None in seen:
+        seen = [shapes[name] for name in node.input if name in shapes]
+        if node.op_type not in ELEMENTWISE or len(seen) < len(node.input):
             nodes.append(node)
             continue
         rank = max(len(shape) for shape in seen)
@@ -113,9 +113,8 @@ def match_shapes(proto: Any) -> Any:
                     value = numpy_helper.to_array(constants[name]).reshape([1] * rank)
                     graph.initializer.append(numpy_helper.from_array(value, other))
             elif rank == 4 and _is_mask(shape) and 1 < widest[-1] <= WIDEST:
-                other = (
-                    f"{node.name.split('/')[0]}/{name}_for_{widest[-1]}"  # precision goes by scopes
-                )
+                scope = node.name.split("/")[0]  # which precision goes by
+                other = f"{scope}/{name}_for_{widest[-1]}"
                 if other not in made:
                     repeated = [name] * widest[-1]
                     nodes.append(helper.make_node("Concat", repeated, [other], other, axis=3))
