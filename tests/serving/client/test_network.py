@@ -158,8 +158,9 @@ def test_output_name_is_checked_before_anything_is_sent(
 
 
 def test_samples_and_damage_are_the_server_s(
-    client: Client, photo: np.ndarray, mask: np.ndarray
+    client: Client, photo: np.ndarray, mask: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("cnnlg_tf.inference.damage.ENLARGED", 0)  # the photo as it is alone
     inpainter = Inpainter(ServerNetwork(client))
     (sample,) = inpainter.repair(photo, mask, samples=1, seed=3).samples
     filled = sample[mask > 0] / 255 * 16
