@@ -11,6 +11,7 @@ repaired with the damage told. Clean photos are those of --photos, the package's
 `--thresholds` gives F1 and the clean share at other sensitivities: what the finder's threshold is chosen by.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,10 +90,9 @@ def draw_prints(
             photo = read_photo(photos[(7 * number + at) % len(photos)]).on_white()
             rng = np.random.default_rng([FIRST_SEED, number, at])
             scale = float(rng.choice(SCALES))
-            shown = maker.photo(centre(photo), rng, (kind,), scale)
-            while (shown.mask == 1).sum() < LEAST_DAMAGED:
-                shown = maker.photo(centre(photo), rng, (kind,), scale)
-            yield kind, shown
+            square = centre(photo)
+            prints = (maker.photo(square, rng, (kind,), scale) for _ in itertools.count())
+            yield kind, next(p for p in prints if (p.mask == 1).sum() >= LEAST_DAMAGED)
 
 
 def centre(photo: np.ndarray) -> np.ndarray:

@@ -126,6 +126,7 @@ def match_shapes(proto: Any) -> Any:
     del graph.node[:]
     graph.node.extend(nodes)
     remove_unused(graph)
+    del graph.value_info[:]  # readers infer it
     return proto
 
 

@@ -1,9 +1,8 @@
 """The membrane fill: a smooth first guess of the hole from its border, and the tool that removes seams."""
 
-import numpy as np
 import tensorflow as tf
 
-from cnnlg_tf.models.morphology import convolved, dilated, is_windowed
+from cnnlg_tf.models.morphology import dilated, neighbours
 from cnnlg_tf.models.scan import shift
 
 LEVELS = 4
@@ -11,7 +10,6 @@ RELAXATIONS = (32, 16, 8, 4)  # Jacobi steps at 1/8, 1/4, 1/2 and 1/1 of the siz
 PLATE_STEPS = (0, 0, 2, 8)  # biharmonic steps at the same sizes
 PLATE_RATE, PLATE_MOMENTUM = 0.03, 0.75
 
-CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
 LEAK = 0.05  # how much a wall counts beside what is no wall
 
 
@@ -86,19 +84,6 @@ def smooth_upsample(x: tf.Tensor, doublings: int) -> tf.Tensor:
 
 def _pool(x: tf.Tensor) -> tf.Tensor:
     return tf.nn.avg_pool2d(x, 2, 2, "VALID")
-
-
-def neighbours(x: tf.Tensor) -> tf.Tensor:
-    """The sum of each pixel's four neighbours, channel by channel; beyond the border is zero.
-
-    Shifts and sums, not a convolution of 3 x 3: of three channels that takes six times as long in TensorFlow on a CPU,
-    compiled by XLA or not, and no less in onnxruntime.
-    """
-    x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
-    if is_windowed():
-        return convolved(x, CROSS)
-    above, below, left, right = x[:, :-2, 1:-1], x[:, 2:, 1:-1], x[:, 1:-1, :-2], x[:, 1:-1, 2:]
-    return (above + below) + (left + right)
 
 
 def like(x: tf.Tensor, image: tf.Tensor) -> tf.Tensor:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from cnnlg_tf.config import MergeConfig
 from cnnlg_tf.models.blocks import ResidualBlock, conv
 from cnnlg_tf.models.fill import upsample
-from cnnlg_tf.models.morphology import after, before
+from cnnlg_tf.models.morphology import sum_along
 from cnnlg_tf.models.pixels import border_distance
 from cnnlg_tf.models.synthesis_scale import Synthesis
 
@@ -121,5 +121,5 @@ def _smoothed(image: tf.Tensor) -> tf.Tensor:
 def _sum_around(x: tf.Tensor) -> tf.Tensor:
     x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
     for axis in (1, 2):
-        x = before(x, 2, axis) + before(after(x, 1, axis), 1, axis) + after(x, 2, axis)
+        x = sum_along(x, 3, axis)
     return x

@@ -1,14 +1,19 @@
 """What is around each pixel, by shifts and maxima or sums: pooling and convolutions are slow on few channels.
 
-TensorRT, though, takes minutes and more to fuse chains of shifts: `windowed` graphs have one node for each.
+TensorRT, though, takes minutes and more to fuse chains of shifts: `windowed` graphs have one node for each. All of
+[b, h, w, c], each channel by itself; an axis is 1 (down) or 2 (across).
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import reduce
 
 import numpy as np
 import tensorflow as tf
+
+CROSS = ((0, 1, 0), (1, 0, 1), (0, 1, 0))
 
 _WINDOWED = ContextVar("windowed", default=False)
 
@@ -16,27 +21,17 @@ _WINDOWED = ContextVar("windowed", default=False)
 @contextmanager
 def windowed() -> Iterator[None]:
     """Graphs that are traced meanwhile are made of pooling and convolutions."""
-    before = _WINDOWED.set(True)
+    token = _WINDOWED.set(True)
     try:
         yield
     finally:
-        _WINDOWED.reset(before)
-
-
-def is_windowed() -> bool:
-    return _WINDOWED.get()
-
-
-def convolved(x: tf.Tensor, weights: np.ndarray) -> tf.Tensor:
-    """Each channel by itself, without padding; weights: [height, width]."""
-    kernel = np.tile(weights.astype(np.float32)[:, :, None, None], [1, 1, x.shape[-1], 1])
-    return tf.nn.depthwise_conv2d(x, tf.cast(kernel, x.dtype), [1, 1, 1, 1], "VALID")
+        _WINDOWED.reset(token)
 
 
 def dilated(x: tf.Tensor, size: int | tuple[int, int]) -> tf.Tensor:
     """The largest value within a window of an odd size, or of odd (height, width), around each pixel: a dilation.
 
-    x: [b, h, w, c], at least -1 everywhere, as all pictures and masks are.
+    x: at least -1 everywhere, as all pictures and masks are.
     """
     height, width = (size, size) if isinstance(size, int) else size
     edge = [[0, 0], [height // 2] * 2, [width // 2] * 2, [0, 0]]
@@ -49,21 +44,55 @@ def largest_along(x: tf.Tensor, size: int, axis: int) -> tf.Tensor:
 
     By maxima of 2, 4, 8: of one channel TensorFlow's pooling on a CPU takes ten to a hundred times as long.
     """
-    if is_windowed():
+    if _WINDOWED.get():
         return tf.nn.max_pool2d(x, [size, 1] if axis == 1 else [1, size], 1, "VALID")
     reach = 1
     while reach < size:
         by = min(reach, size - reach)
-        x = tf.maximum(before(x, by, axis), after(x, by, axis))
+        x = tf.maximum(_cut(x, 0, by, axis), _cut(x, by, 0, axis))
         reach += by
     return x
 
 
-def before(x: tf.Tensor, by: int, axis: int) -> tf.Tensor:
-    """Without the last `by` along an axis."""
-    return x[(slice(None),) * axis + (slice(None, -by),)]
+def sum_along(x: tf.Tensor, size: int, axis: int) -> tf.Tensor:
+    """The sum of each `size` neighbours along an axis, which shrinks by size - 1."""
+    if _WINDOWED.get():
+        return _convolved_along(x, [1] * size, axis)
+    return reduce(tf.add, (_cut(x, i, size - 1 - i, axis) for i in range(size)))
 
 
-def after(x: tf.Tensor, by: int, axis: int) -> tf.Tensor:
-    """Without the first `by` along an axis."""
-    return x[(slice(None),) * axis + (slice(by, None),)]
+def binomial_along(x: tf.Tensor, order: int, axis: int) -> tf.Tensor:
+    """Sums of order + 1 neighbours along an axis, which shrinks by `order`, with binomial weights."""
+    if _WINDOWED.get():
+        return _convolved_along(x, [math.comb(order, i) for i in range(order + 1)], axis)
+    for _ in range(order):
+        x = sum_along(x, 2, axis)
+    return x
+
+
+def neighbours(x: tf.Tensor) -> tf.Tensor:
+    """The sum of each pixel's four neighbours; beyond the border is zero.
+
+    Not by a convolution of 3 x 3: of three channels that takes six times as long in TensorFlow on a CPU, compiled by
+    XLA or not, and no less in onnxruntime.
+    """
+    x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    if _WINDOWED.get():
+        return _convolved(x, np.array(CROSS))
+    above, below, left, right = x[:, :-2, 1:-1], x[:, 2:, 1:-1], x[:, 1:-1, :-2], x[:, 1:-1, 2:]
+    return (above + below) + (left + right)
+
+
+def _cut(x: tf.Tensor, first: int, last: int, axis: int) -> tf.Tensor:
+    """Without the first and the last so many places along an axis."""
+    return x[(slice(None),) * axis + (slice(first, -last or None),)]
+
+
+def _convolved_along(x: tf.Tensor, weights: list[int], axis: int) -> tf.Tensor:
+    return _convolved(x, np.expand_dims(weights, 2 - axis))
+
+
+def _convolved(x: tf.Tensor, weights: np.ndarray) -> tf.Tensor:
+    """Without padding; weights: [height, width]."""
+    kernel = np.tile(weights.astype(np.float32)[:, :, None, None], [1, 1, x.shape[-1], 1])
+    return tf.nn.depthwise_conv2d(x, tf.cast(kernel, x.dtype), [1, 1, 1, 1], "VALID")

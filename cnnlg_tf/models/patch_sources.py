@@ -1,25 +1,17 @@
 """Patches that the guided synthesis may copy, at one scale: where they lie, what they hold, which are whole."""
 
-import math
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
-from cnnlg_tf.models.morphology import (
-    after,
-    before,
-    convolved,
-    is_windowed,
-    largest_along,
-)
+from cnnlg_tf.models.morphology import binomial_along, largest_along, sum_along
 from cnnlg_tf.models.pixels import quotient
 
 CELL = 2  # px
 PATCH = 3 * CELL  # px
 MARGIN = 4  # px around a photo of sources; no patch in it is whole
 UNUSABLE = 1e9  # a distance that no whole patch has
-BLUR = 7  # sums of two neighbours: binomial weights, sigma 1.3 px, about the middle of a cell
+BLUR = 7  # order of the binomial weights: sigma 1.3 px, about the middle of a cell
 SQUARE = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))  # a patch's cells
 
 
@@ -109,7 +101,7 @@ class Layer:
         squares = tf.reduce_sum(tf.square(colours), axis=-1, keepdims=True)
         missing = tf.pad(hole, margin, constant_values=1.0)
         for axis in (1, 2):
-            squares = _sum_along(squares, axis)
+            squares = sum_along(squares, PATCH, axis)
             missing = largest_along(missing, PATCH, axis)
         energy = squares + UNUSABLE * missing
         edge = [CELL, PATCH - CELL - 1]
@@ -144,23 +136,9 @@ class Layer:
 def blurred(image: tf.Tensor) -> tf.Tensor:
     """Colours blurred about the middle of the cell that begins at each pixel: integers, with MARGIN around."""
     x = pad_edge(image, MARGIN + (BLUR + 1) // 2)[:, 1:, 1:]
-    if is_windowed():
-        row = np.array([math.comb(BLUR, i) for i in range(BLUR + 1)])
-        x = convolved(convolved(x, row[None]), row[:, None])
-    else:
-        for axis in (1, 2):
-            for _ in range(BLUR):
-                x = before(x, 1, axis) + after(x, 1, axis)
+    for axis in (1, 2):
+        x = binomial_along(x, BLUR, axis)
     return tf.floor(x * 0.25**BLUR + 0.5)
-
-
-def _sum_along(x: tf.Tensor, axis: int) -> tf.Tensor:
-    """Sums of each PATCH neighbours along an axis."""
-    if is_windowed():
-        return convolved(x, np.ones([PATCH, 1] if axis == 1 else [1, PATCH]))
-    x = before(x, CELL - 1, axis) + after(x, CELL - 1, axis)
-    first, last = before(x, 2 * CELL, axis), after(x, 2 * CELL, axis)
-    return first + before(after(x, CELL, axis), CELL, axis) + last
 
 
 def pad_edge(image: tf.Tensor, margin: int) -> tf.Tensor:
