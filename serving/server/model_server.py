@@ -94,6 +94,7 @@ class ModelServer:
         self._core = ServerCore(self._manager, inference, metrics)
         self._health = health.HealthServicer()
         self._grpc: grpc.Server | None = None
+        self._grpc_pool = ThreadPoolExecutor(max(_GRPC_THREADS, options.grpc_max_threads), "grpc")
         self._rest: RestServer | None = None
 
     def start(self) -> None:
@@ -156,6 +157,7 @@ class ModelServer:
             self._rest.stop(grace)
         if finished is not None:
             finished.wait()
+        self._grpc_pool.shutdown(wait=False)  # gRPC leaves its threads to the garbage collector
         self._loader.stop()
         self._manager.stop()
 
@@ -178,7 +180,7 @@ class ModelServer:
     def _open_grpc(self, addresses: list[str]) -> grpc.Server:
         options = self._options
         server = grpc.server(
-            ThreadPoolExecutor(max(_GRPC_THREADS, options.grpc_max_threads), "grpc"),
+            self._grpc_pool,
             options=[
                 (
                     "grpc.so_reuseport",

@@ -1,5 +1,6 @@
 """Flags that change how a server answers, and what it does while its models and configs change."""
 
+import gc
 import subprocess
 import sys
 import threading
@@ -325,7 +326,7 @@ def test_a_tflite_model_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None
         ModelServer(ServerOptions(model_base_path="/m", prefer_tflite_model=True))
 
 
-def test_a_server_in_this_process(models: Path) -> None:
+def test_a_server_in_this_process(models: Path, request: pytest.FixtureRequest) -> None:
     options = ServerOptions(
         model_base_path=f"{models}/half_plus_three",
         model_name="m",
@@ -333,7 +334,9 @@ def test_a_server_in_this_process(models: Path) -> None:
         rest_api_port=free_port(),
         grpc_channel_arguments="grpc.max_connection_age_ms=2000",
     )
-    threads = threading.active_count()
+    before = set(threading.enumerate())
+    gc.disable()  # no thread may wait for it to end
+    request.addfinalizer(gc.enable)
     with ModelServer(options) as server:
         with pytest.raises(
             ServingError, match=f"port {options.port} of 0.0.0.0 cannot be listened on"
@@ -348,7 +351,7 @@ def test_a_server_in_this_process(models: Path) -> None:
             assert refused == ("UNAVAILABLE", "the server is stopping")
         threading.Timer(0.1, server.request_stop).start()
         server.wait()
-    wait_until(lambda: threading.active_count() <= threads + 1, 10)
+    wait_until(lambda: set(threading.enumerate()) <= before, 10)
 
 
 def test_wrong_channel_arguments(models: Path) -> None:
