@@ -80,7 +80,7 @@ def run_case(name: str, model: str | None, untrained: bool, threads: int) -> dic
 
     from cnnlg_tf.startup import start_tensorflow
 
-    start_tensorflow()
+    start_tensorflow(optimised=False)
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)

@@ -28,7 +28,7 @@ EXAMPLES = Path(cnnlg_tf.__file__).parent / "examples"
 @click.option("--threads", default=2, show_default=True, help="Of TensorFlow.")
 def main(model: str | None, rounds: int, threads: int) -> None:
     """Time our repair and PatchMatch in turn on an example photo."""
-    start_tensorflow()
+    start_tensorflow(optimised=False)
     from cnnlg_tf.evaluation.peers import PEERS
     from cnnlg_tf.inference.inpainter import Inpainter
     from cnnlg_tf.startup import use_threads

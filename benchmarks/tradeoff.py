@@ -29,6 +29,7 @@ class AtDetail:
     def __init__(self, network: Network, detail: float) -> None:
         self._network, self._detail = network, detail
         self.can, self.widest = network.can, network.widest
+        self.widest_guided = network.widest_guided
         self.find_damage = network.find_damage
 
     def fill(
@@ -93,6 +94,7 @@ def draw(curves: dict[str, list[Point]], others: dict[str, dict[str, Point]], ou
         for name, (their_psnr, their_lpips) in others[kind].items():
             axis.plot(their_lpips, their_psnr, "x", label=name)
         axis.set(title=kind, xlabel="LPIPS", ylabel="PSNR, dB")
+        axis.locator_params(axis="x", nbins=5)
         axis.grid(alpha=0.3)
     np.atleast_1d(axes)[0].legend(fontsize=7)
     figure.tight_layout()

@@ -98,7 +98,7 @@ def _open_model(path: str | Path | None) -> "Network":
     try:
         from cnnlg_tf.startup import start_tensorflow
 
-        start_tensorflow()
+        start_tensorflow(optimised=False)
     except ImportError as error:
         raise MissingExtraError(
             f"a checkpoint needs TensorFlow, which cannot be imported ({error}). Install it with: "

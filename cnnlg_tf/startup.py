@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(*, optimised: bool = True) -> None:
     """Import TensorFlow and look for devices; what it prints meanwhile is shown only if it fails.
 
     Its C++ part writes to file descriptor 2 before any log level counts, hence the detour. Devices
     are found, not initialised: they can still be configured afterwards.
+
+    Args:
+        optimised: rewrite graphs before their first call. Repairs get no faster by it, and the first
+            comes a fifth later.
     """
     if "tensorflow" in sys.modules:
         return
@@ -23,6 +27,8 @@ def start_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+        if not optimised:
+            tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def use_threads(threads: int) -> None:

@@ -18,7 +18,7 @@ class MeanFill:
         self.conditions: list[Conditions] = []
         everything = frozenset({"detail", "reference", "sample", "sketch", "guide", "find_damage"})
         self.can = everything if can is None else can
-        self.widest = widest
+        self.widest = self.widest_guided = widest
 
     def __str__(self) -> str:
         return "a stand-in"

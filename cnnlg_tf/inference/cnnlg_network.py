@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from cnnlg_tf.inference.network import WIDEST_SIDE, Conditions, Filled, seed_pair
+from cnnlg_tf.inference.network import (
+    WIDEST_GUIDED,
+    WIDEST_SIDE,
+    Conditions,
+    Filled,
+    seed_pair,
+)
 from cnnlg_tf.inference.signature_network import side_by_side
 
 if TYPE_CHECKING:
@@ -18,7 +24,7 @@ class CnnlgNetwork:
     """Runs a model in this process, with one graph for windows of every size: tracing takes longer
     than most repairs."""
 
-    widest = WIDEST_SIDE
+    widest, widest_guided = WIDEST_SIDE, WIDEST_GUIDED
 
     def __init__(self, model: "CNNLG") -> None:
         self.model = model
@@ -36,7 +42,7 @@ class CnnlgNetwork:
             "guide": image,
             "seed": tf.TensorSpec([2], tf.int32),
             "temperature": tf.TensorSpec([], tf.float32),
-            "reference": image,
+            "reference": tf.TensorSpec([None, None, None, 3], tf.float32),  # or none
             "sketch": image,
             "sketch_mask": tf.TensorSpec([1, None, None, 1], tf.float32),
         }
@@ -65,7 +71,8 @@ class CnnlgNetwork:
         elif "sample" in conditions.abilities:
             inputs["seed"] = seed_pair(conditions.seed or 0)
             inputs["temperature"] = np.float32(conditions.temperature)
-        if conditions.reference:
+        # with a guide always, an empty one costs nothing: a large photo's windows need one graph, not two
+        if conditions.reference or guide is not None:
             inputs["reference"] = side_by_side(conditions.reference)
         if conditions.sketch is not None:
             colours, drawn = conditions.sketch

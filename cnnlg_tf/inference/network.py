@@ -14,6 +14,9 @@ from cnnlg_tf.inference.sketch import Strokes
 
 SMALLEST_SIDE = 16  # pixels; no network is given less
 WIDEST_SIDE = 512  # pixels; nor more: attention takes memory with the square of a window's area
+WIDEST_GUIDED = (
+    768  # pixels; where a guide is given nothing attends, and a hole is cut in fewer windows
+)
 
 ABILITIES = {
     "detail": "another detail than 1",
@@ -99,6 +102,7 @@ class Network(Protocol):
     Attributes:
         can: names out of ABILITIES.
         widest: pixels; no window with a longer side is to be given.
+        widest_guided: pixels; the same with a guide.
     """
 
     @property
@@ -106,6 +110,9 @@ class Network(Protocol):
 
     @property
     def widest(self) -> int: ...
+
+    @property
+    def widest_guided(self) -> int: ...
 
     def fill(
         self,
@@ -117,8 +124,8 @@ class Network(Protocol):
         """Fill a window.
 
         Args:
-            image: float32 [h, w, 3] in [0, 1], sides from 16 to `widest`; what it holds inside the
-                hole, finite, is never looked at.
+            image: float32 [h, w, 3] in [0, 1], sides from 16 to `widest`, or `widest_guided`; what
+                it holds inside the hole, finite, is never looked at.
             hole: bool [h, w], True = missing.
             conditions: all of its `abilities` are among what the network `can`.
             guide: float32 [h, w, 3], a repair of lower resolution, enlarged: only what that

@@ -9,6 +9,7 @@ import numpy as np
 from cnnlg_tf.errors import CancelledError
 from cnnlg_tf.inference.network import (
     SMALLEST_SIDE,
+    WIDEST_GUIDED,
     WIDEST_SIDE,
     Conditions,
     Filled,
@@ -156,9 +157,9 @@ def refine(
     A window that lies in the hole for the most part is shown a known place near the hole to copy
     from.
     """
-    widest, missing = min(WIDEST_SIDE, network.widest), missing.copy()
+    widest, missing = min(WIDEST_GUIDED, network.widest_guided), missing.copy()
     whole = Box(0, 0, *missing.shape)
-    fits = max(missing.shape) <= widest
+    fits = max(missing.shape) <= min(WIDEST_SIDE, widest)  # more than it needs only costs
     for window in [Window(whole, whole)] if fits else plan_windows(wanted, widest):
         box, core = window.box.slices, window.core.slices
         target = wanted[core] & missing[core]

@@ -32,7 +32,7 @@ class SignatureNetwork:
         call: (arguments by name, signature) -> results by name, batches of one.
         signatures: the names that can be called.
         least: pixels; smaller windows are padded to it.
-        widest: as of every network.
+        widest: as of every network, with a guide and without.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class SignatureNetwork:
     ) -> None:
         self._call = call
         self._least = least
-        self.widest = widest
+        self.widest = self.widest_guided = widest
         self.can = frozenset(able for name in signatures for able in ABILITIES.get(name, ()))
 
     def fill(

@@ -118,13 +118,14 @@ def plan_windows(part: np.ndarray, side: int) -> list[Window]:
     """
     height, width = part.shape
     cells = any_pool(part, CELL)
+    longest = max(side // 2, side - 2 * MAX_CONTEXT) // CELL
     _, labels = cv2.connectedComponents(
         cv2.dilate(cells.view(np.uint8), np.ones((3, 3), np.uint8)), connectivity=8
     )
     labels[~cells] = 0
     windows = []
     for cell_box, label in _component_boxes(labels):
-        for core_cells in _cut(cell_box, labels, label, side // 2 // CELL):
+        for core_cells in _cut(cell_box, labels, label, longest):
             core = core_cells.scaled(CELL).clipped(height, width)
             depth = cv2.distanceTransform(part[core.slices].astype(np.uint8), cv2.DIST_L2, 3)
             thickness = 2.0 * min(float(depth.max()), MAX_CONTEXT)

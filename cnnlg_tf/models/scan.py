@@ -9,19 +9,17 @@ import keras
 import tensorflow as tf
 
 from cnnlg_tf.models.blocks import pointwise
+from cnnlg_tf.models.morphology import trimmed
 
 
 def shift(x: tf.Tensor, distance: int, axis: int) -> tf.Tensor:
     """Move `x` by `distance` places along `axis` (negative: backwards); zeros come in. The shape stays."""
     if distance == 0:
         return x
+    before, after = max(distance, 0), max(-distance, 0)
     paddings = [[0, 0]] * x.shape.rank
-    kept = [slice(None)] * x.shape.rank
-    paddings[axis] = [max(distance, 0), max(-distance, 0)]
-    kept[axis] = (
-        slice(None, -distance) if distance > 0 else slice(-distance, None)
-    )  # static: exports well
-    return tf.pad(x, paddings)[tuple(kept)]
+    paddings[axis] = [before, after]
+    return trimmed(tf.pad(x, paddings), {axis: (after, before)})  # static: exports well
 
 
 def linear_recurrence(

@@ -112,13 +112,13 @@ class Scale:
         here = self._steps(CELL * row, CELL * column)
         own = 0.5 * tf.reduce_sum(tf.square(here), axis=-1, keepdims=True)
         self.near = tf.concat([here, own], axis=-1)  # [n, 3]
-        square = tf.stack([dy * self.columns + dx for dy, dx in SQUARE])
-        self.around = self._on_grid(self.at + square)  # [n, 9], the cells of each position's patch
+        square_dy, square_dx = (tf.constant([cell[axis] for cell in SQUARE]) for axis in (0, 1))
+        # [n, 9], the cells of each position's patch
+        self.around = self._on_grid(self.at + square_dy * self.columns + square_dx)
         dy, dx = (tf.constant([way[axis] for way in NEAR + FAR]) for axis in (0, 1))
         self.ways = dy * self.columns + dx
         self.back = self.sources.step(-CELL * dy, -CELL * dx)
-        dy, dx = (tf.constant([cell[axis] for cell in SQUARE]) for axis in (0, 1))
-        self.to_middle = self.sources.step(-CELL * dy, -CELL * dx)
+        self.to_middle = self.sources.step(-CELL * square_dy, -CELL * square_dx)
         thick = self._grid(tf.nn.space_to_depth(tf.repeat(thick, 3, axis=-1), CELL))  # [n, 12]
         self.thick = tf.gather(thick, self.positions)
         folded = pad_edge(tf.nn.space_to_depth(image, CELL), REACH)

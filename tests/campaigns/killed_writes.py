@@ -27,7 +27,7 @@ from cnnlg_tf.inference.jobs import plan_jobs, run_jobs
 from cnnlg_tf.inference.network import Filled
 
 class Grey:
-    can, widest = frozenset(), 4096
+    can, widest, widest_guided = frozenset(), 4096, 4096
     def fill(self, image, hole, conditions, guide=None):
         return Filled(np.where(hole[..., None], np.float32(0.5), image), hole.astype(np.float32))
 

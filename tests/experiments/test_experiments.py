@@ -36,7 +36,7 @@ class _Flat:
     """Fills holes with one grey: a stand-in for what `train` leaves."""
 
     can: frozenset[str] = frozenset()
-    widest = 64
+    widest = widest_guided = 64
 
     def __init__(self, grey: float) -> None:
         self.grey = grey

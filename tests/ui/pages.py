@@ -25,6 +25,7 @@ class FakeNetwork:
 
     can: frozenset[str] = frozenset({"detail", "reference", "sample", "sketch", "find_damage"})
     widest: int = 512
+    widest_guided: int = 512
     gate: threading.Event = field(default_factory=threading.Event)
     asked: list[Conditions] = field(default_factory=list)
 
