@@ -13,7 +13,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m cnnlg_tf.demo --out out
 
 test: $(VENV)/.all
-	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations 40 --durations-min 4
 
 # a browser and no more: axe-core, which looks for faults in accessibility, comes from PyPI
 test-browser: $(VENV)/.all

@@ -19,6 +19,7 @@ from cnnlg_tf.models.merge import Merge
 from cnnlg_tf.models.pixels import known_range, quotient
 from cnnlg_tf.models.prior import Context, Prior
 from cnnlg_tf.models.sketch import (
+    BESIDE,
     Sketch,
     around_strokes,
     edges,
@@ -283,6 +284,7 @@ class CNNLG(keras.Model):
                 seed=seed,
                 temperature=temperature,
                 kept=None if sketch is None else edges(sketch),
+                sure=None if sketch is None else near_strokes(sketch, BESIDE),
                 compact=compact,
             )
 

@@ -32,6 +32,7 @@ def synthesise(
     seed: tf.Tensor | None = None,
     temperature: tf.Tensor | float = 0.0,
     kept: tf.Tensor | None = None,
+    sure: tf.Tensor | None = None,
     compact: bool = True,
 ) -> Synthesis:
     """Lay real pixels into the thick parts of the hole.
@@ -46,6 +47,7 @@ def synthesise(
         rounds: of candidates in each search.
         seed: int32 [2], with `temperature`: a share of the sources, half of it, is left out by chance.
         kept: [b, h, w, 1] of 0 and 1, 1 where the guide stays: along the edges of a sketch.
+        sure: [b, h, w, 1] of 0 and 1, 1 where the guide is known to be right and counts more: beside strokes.
         compact: False judges every position, needed or not, with the same result: for runtimes without NonZero.
     """
     thick = _thick(mask) if kept is None else _thick(mask) * (1.0 - kept)
@@ -56,7 +58,7 @@ def synthesise(
         other = (_to_integers(reference), nothing)
     scale: Scale | None = None
     for number, factor in enumerate(SCALES):
-        finer = Scale(start, mask, thick, other, factor, compact)
+        finer = Scale(start, mask, thick, other, sure, factor, compact)
         if scale is None:
             finer.begin(seed, temperature)
         else:

@@ -25,6 +25,7 @@ from cnnlg_tf.models.pixels import border_distance, quotient
 REACH = 3  # cells around the grid of positions: the farthest neighbour that is asked
 KNOWN_SHARE = 0.05  # of a coarse pixel's area: from here on it counts as known, else strokes eat up all sources
 GUIDE_WEIGHT = float(PATCH**2)  # the guide's colour counts as much as a patch's mean colour
+SURE = 8.0  # how much more the guide counts where it is sure
 APART = 8  # px, what distances in the photo are counted in
 NEARNESS = 16.0  # what APART px away add to a source's squared distance: this squared
 AWAY = 16.0  # times APART px: as how far away references count
@@ -80,6 +81,7 @@ class Scale:
         mask: tf.Tensor,
         thick: tf.Tensor,
         reference: tuple[tf.Tensor, tf.Tensor] | None,
+        sure: tf.Tensor | None,
         factor: int,
         compact: bool,
     ) -> None:
@@ -125,6 +127,11 @@ class Scale:
         self.estimate = tf.reshape(folded, [self.count, 3 * CELL**2])
         weights = self._grid(1.3 ** (-CELL * border_distance(cells, DEPTH_STEPS)))[:, 0]
         self.weights = tf.gather(weights, self.around)  # [n, 9]
+        self.trust = tf.ones([tf.size(self.positions), 1])  # how much the guide counts
+        if sure is not None:
+            side = CELL * factor
+            sure = self._grid(tf.nn.max_pool2d(sure, side, side, "VALID"))
+            self.trust += SURE * tf.gather(sure, self.positions)
         self.field = _Field(tf.fill([self.count], -1), tf.fill([self.count], UNUSABLE))
         self.exhaustive = False
 
@@ -154,7 +161,8 @@ class Scale:
         listed, energy = self._list_usable(seed, temperature)
         few = self._few(listed, energy)
         found, cost = self._match_guide(tf.gather(listed, few), tf.gather(energy, few))
-        farther = self._off_colour(here) > 4.0 * self._off_colour(found) + FAINT
+        off = self.trust[:, 0] * self._off_colour(here)
+        farther = off > 4.0 * self.trust[:, 0] * self._off_colour(found) + FAINT
         stays = whole & ~(farther & (cost < UNUSABLE))
         self._take(tf.where(stays, here, found), tf.where(stays, 0.0, cost))
         self.vote(final=False)
@@ -207,8 +215,8 @@ class Scale:
         query = tf.gather(self.sources.guide, self.sources.around(self.anchors))  # [n, 9, 3]
         keys = tf.gather(self.sources.guide, self.sources.around(sources))  # [m, 9, 3]
         keys = tf.reshape(keys, [-1, 27])
-        size = tf.reduce_sum(tf.square(keys), axis=-1) + tf.where(energy < UNUSABLE, 0.0, UNUSABLE)
-        return self._match(tf.reshape(query, [-1, 27]), keys, size, sources)
+        query, keys = _weighed(tf.reshape(query, [-1, 27]), keys, self.trust)
+        return self._match(query, keys, tf.where(energy < UNUSABLE, 0.0, UNUSABLE), sources)
 
     def search(self, turn: int, rounds: int, chance: int) -> None:
         """Better sources: the best of all at the coarsest scale, then neighbours' and some by chance."""
@@ -216,14 +224,12 @@ class Scale:
         target = tf.reshape(target, [-1, 9 * 3 * CELL**2])
         guide = tf.gather(self.sources.guide, self.anchors)  # [n, 3]
         if self.exhaustive:
-            weight = float(np.sqrt(GUIDE_WEIGHT))
             keys = tf.gather(self.sources.blocks, self.sources.around(self.usable))
             keys = tf.reshape(keys, [-1, 9 * 3 * CELL**2])
-            colours = weight * tf.gather(self.sources.guide, self.usable)
-            size = self.usable_energy + tf.reduce_sum(tf.square(colours), axis=-1)
-            query = tf.concat([target, weight * guide], axis=-1)
-            keys = tf.concat([keys, colours], axis=-1)
-            self._take(*self._match(query, keys, size, self.usable))
+            colours = tf.gather(self.sources.guide, self.usable)
+            wanted, colours = _weighed(guide, colours, GUIDE_WEIGHT * self.trust)
+            query, keys = tf.concat([target, wanted], -1), tf.concat([keys, colours], -1)
+            self._take(*self._match(query, keys, self.usable_energy, self.usable))
         patch = _Patch(
             (-2.0 * target)[..., None],  # not of [.., 1], which onnxruntime multiplies one by one
             tf.reduce_sum(tf.square(target), axis=-1, keepdims=True),
@@ -317,7 +323,7 @@ class Scale:
         rows = tf.reshape(rows, [-1, choices.shape[1], 9 * 3 * CELL**2])
         product = tf.matmul(rows, patch.target)[..., 0]
         difference = tf.gather(self.sources.guide, choices) - patch.guide
-        colour = GUIDE_WEIGHT * tf.reduce_sum(tf.square(difference), axis=-1)
+        colour = GUIDE_WEIGHT * self.trust * tf.reduce_sum(tf.square(difference), axis=-1)
         return tf.gather(self.sources.energy, choices) + product + patch.energy + colour
 
     def vote(self, final: bool) -> None:
@@ -388,6 +394,12 @@ class Scale:
 
     def _on_grid(self, cell: tf.Tensor) -> tf.Tensor:
         return tf.minimum(tf.maximum(cell, 0), self.count - 1)
+
+
+def _weighed(query: tf.Tensor, keys: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """What to match for squared differences times a weight [n, 1]: [n, c], [m, c] -> [n, c + 1], [m, c + 1]."""
+    squares = tf.reduce_sum(tf.square(keys), axis=-1, keepdims=True)
+    return tf.concat([weight * query, -0.5 * weight], -1), tf.concat([keys, squares], -1)
 
 
 def _shrink(image: tf.Tensor, mask: tf.Tensor, factor: int) -> tuple[tf.Tensor, tf.Tensor]:

@@ -46,6 +46,7 @@ def graph_of(compact: bool, *options: str) -> Any:
         "reference": image,
         "seed": tf.TensorSpec([2], tf.int32),
         "temperature": tf.TensorSpec([]),
+        "sure": mask,
     }
 
     def graph(image: tf.Tensor, mask: tf.Tensor, guide: tf.Tensor, *rest: tf.Tensor) -> Synthesis:
@@ -82,8 +83,12 @@ def test_the_guide_says_which_texture_belongs_where() -> None:
     assert np.abs(np.diff(right, axis=0)).mean() > 3 * down
 
 
-@pytest.mark.parametrize(("apart", "nearer"), [(20, True), (120, False)])
-def test_of_sources_that_are_nearly_alike_the_nearer_is_taken(apart: int, nearer: bool) -> None:
+@pytest.mark.parametrize(
+    ("apart", "sure", "nearer"), [(20, False, True), (40, False, True), (40, True, False), (120, False, False)]
+)
+def test_of_sources_that_are_nearly_alike_the_nearer_is_taken(
+    apart: int, sure: bool, nearer: bool
+) -> None:
     """A texture, and at the photo's other end the same with as many levels more red: what the guide asks for."""
     red = np.zeros((1, 1, 256, 3), np.float32)
     red[:, :, 176:, 0] = apart / 255
@@ -91,7 +96,7 @@ def test_of_sources_that_are_nearly_alike_the_nearer_is_taken(apart: int, nearer
     mask = np.zeros((1, 96, 256, 1), np.float32)
     mask[:, 32:64, 48:80] = 1.0
     guide = blurred(image) + mask * red[:, :, -1:]
-    laid = run(image, mask, guide)
+    laid = run(image, mask, guide, sure=mask * sure)
     more = (laid.image - image)[:, 36:60, 52:76, 0].mean() * 255 / apart
     assert more == pytest.approx(0.0 if nearer else 1.0, abs=0.25)
 
