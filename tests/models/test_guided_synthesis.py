@@ -84,7 +84,8 @@ def test_the_guide_says_which_texture_belongs_where() -> None:
 
 
 @pytest.mark.parametrize(
-    ("apart", "sure", "nearer"), [(20, False, True), (40, False, True), (40, True, False), (120, False, False)]
+    ("apart", "sure", "nearer"),
+    [(20, False, True), (40, False, True), (40, True, False), (120, False, False)],
 )
 def test_of_sources_that_are_nearly_alike_the_nearer_is_taken(
     apart: int, sure: bool, nearer: bool
