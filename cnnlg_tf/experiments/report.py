@@ -98,6 +98,7 @@ def _plot(sweep: Sweep, figure_class: Any) -> Any:
         if name == evaluations[0]:
             for title, point in zip(measured, points, strict=True):
                 scatter.annotate(title, point, (4, 3), textcoords="offset points", fontsize=7)
+    scatter.margins(x=0.15)  # for the titles beside the points
     scatter.set(xlabel="hole PSNR dB (right is better)", ylabel="LPIPS (down is better)")
     scatter.legend(fontsize=8)
     return figure
