@@ -14,9 +14,7 @@ from cnnlg_tf.inference.sketch import Strokes
 
 SMALLEST_SIDE = 16  # pixels; no network is given less
 WIDEST_SIDE = 512  # pixels; nor more: attention takes memory with the square of a window's area
-WIDEST_GUIDED = (
-    768  # pixels; where a guide is given nothing attends, and a hole is cut in fewer windows
-)
+WIDEST_GUIDED = 768  # pixels; with a guide nothing attends, and a hole is cut in fewer windows
 
 ABILITIES = {
     "detail": "another detail than 1",

@@ -50,7 +50,7 @@ def largest_along(x: tf.Tensor, size: int, axis: int) -> tf.Tensor:
     reach = 1
     while reach < size:
         by = min(reach, size - reach)
-        x = tf.maximum(_cut(x, 0, by, axis), _cut(x, by, 0, axis))
+        x = tf.maximum(trimmed(x, {axis: (0, by)}), trimmed(x, {axis: (by, 0)}))
         reach += by
     return x
 
@@ -59,7 +59,7 @@ def sum_along(x: tf.Tensor, size: int, axis: int) -> tf.Tensor:
     """The sum of each `size` neighbours along an axis, which shrinks by size - 1."""
     if _WINDOWED.get():
         return _convolved_along(x, [1] * size, axis)
-    return reduce(tf.add, (_cut(x, i, size - 1 - i, axis) for i in range(size)))
+    return reduce(tf.add, (trimmed(x, {axis: (i, size - 1 - i)}) for i in range(size)))
 
 
 def binomial_along(x: tf.Tensor, order: int, axis: int) -> tf.Tensor:
@@ -116,10 +116,6 @@ def _integers(values: list[int]) -> tf.Tensor:
     if tuple(values) not in known:
         known[tuple(values)] = tf.constant(values)
     return known[tuple(values)]
-
-
-def _cut(x: tf.Tensor, first: int, last: int, axis: int) -> tf.Tensor:
-    return trimmed(x, {axis: (first, last)})
 
 
 def _convolved_along(x: tf.Tensor, weights: list[int], axis: int) -> tf.Tensor:

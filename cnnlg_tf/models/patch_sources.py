@@ -92,8 +92,8 @@ class Layer:
         colours = tf.pad(image * (1.0 - hole), margin)
         shape = tf.shape(colours)
         self.rows, self.columns = shape[1], shape[2]
-        dy, dx = (tf.constant([CELL * cell[axis] for cell in SQUARE]) for axis in (0, 1))
-        self.square = dy * self.columns + dx  # [9]
+        dy, dx = map(tf.constant, zip(*SQUARE, strict=True))
+        self.square = CELL * (dy * self.columns + dx)  # [9]
         right = tf.pad(colours[:, :, 1:], [[0, 0], [0, 0], [0, 1], [0, 0]])
         both = tf.concat([colours, right], axis=-1)
         below = tf.pad(both[:, 1:], [[0, 0], [0, 1], [0, 0], [0, 0]])

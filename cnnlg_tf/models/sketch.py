@@ -17,7 +17,7 @@ HALF_KNOWN = 0.5  # what the decoder sees as the mask under a stroke: neither kn
 
 CORNER = 16  # px; sizes are multiples of it
 
-BESIDE = 4  # px beside a stroke in which a repair keeps to the colours of the fill,
+BESIDE = 4  # px beside a stroke in which the synthesis heeds the guide more, and a repair keeps to the fill's colours,
 LEEWAY = 0.1  # or leaves them by this, in [-1, 1]
 
 

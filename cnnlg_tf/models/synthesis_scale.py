@@ -57,12 +57,14 @@ class Synthesis(NamedTuple):
 class _Patch(NamedTuple):
     """What each position's patch is compared by.
 
-    target: [n, 108, 1], its colours times -2; energy: [n, 1], their squares' sum; guide: [n, 1, 3], the colour there.
+    target: [n, 108, 1], its colours times -2; energy: [n, 1], their squares' sum; guide: [n, 1, 3], the colour there;
+    weight: [n, 1], the guide's.
     """
 
     target: tf.Tensor
     energy: tf.Tensor
     guide: tf.Tensor
+    weight: tf.Tensor
 
 
 class _Field(NamedTuple):
@@ -114,13 +116,13 @@ class Scale:
         here = self._steps(CELL * row, CELL * column)
         own = 0.5 * tf.reduce_sum(tf.square(here), axis=-1, keepdims=True)
         self.near = tf.concat([here, own], axis=-1)  # [n, 3]
-        square_dy, square_dx = (tf.constant([cell[axis] for cell in SQUARE]) for axis in (0, 1))
+        dy, dx = map(tf.constant, zip(*SQUARE, strict=True))
         # [n, 9], the cells of each position's patch
-        self.around = self._on_grid(self.at + square_dy * self.columns + square_dx)
-        dy, dx = (tf.constant([way[axis] for way in NEAR + FAR]) for axis in (0, 1))
+        self.around = self._on_grid(self.at + dy * self.columns + dx)
+        self.to_middle = self.sources.step(-CELL * dy, -CELL * dx)
+        dy, dx = map(tf.constant, zip(*NEAR, *FAR, strict=True))
         self.ways = dy * self.columns + dx
         self.back = self.sources.step(-CELL * dy, -CELL * dx)
-        self.to_middle = self.sources.step(-CELL * square_dy, -CELL * square_dx)
         thick = self._grid(tf.nn.space_to_depth(tf.repeat(thick, 3, axis=-1), CELL))  # [n, 12]
         self.thick = tf.gather(thick, self.positions)
         folded = pad_edge(tf.nn.space_to_depth(image, CELL), REACH)
@@ -161,8 +163,8 @@ class Scale:
         listed, energy = self._list_usable(seed, temperature)
         few = self._few(listed, energy)
         found, cost = self._match_guide(tf.gather(listed, few), tf.gather(energy, few))
-        off = self.trust[:, 0] * self._off_colour(here)
-        farther = off > 4.0 * self.trust[:, 0] * self._off_colour(found) + FAINT
+        faint = FAINT / self.trust[:, 0]
+        farther = self._off_colour(here) > 4.0 * self._off_colour(found) + faint
         stays = whole & ~(farther & (cost < UNUSABLE))
         self._take(tf.where(stays, here, found), tf.where(stays, 0.0, cost))
         self.vote(final=False)
@@ -223,17 +225,19 @@ class Scale:
         target = tf.gather(self.estimate, self.around)  # [n, 9, 12]
         target = tf.reshape(target, [-1, 9 * 3 * CELL**2])
         guide = tf.gather(self.sources.guide, self.anchors)  # [n, 3]
+        weight = GUIDE_WEIGHT * self.trust
         if self.exhaustive:
             keys = tf.gather(self.sources.blocks, self.sources.around(self.usable))
             keys = tf.reshape(keys, [-1, 9 * 3 * CELL**2])
             colours = tf.gather(self.sources.guide, self.usable)
-            wanted, colours = _weighed(guide, colours, GUIDE_WEIGHT * self.trust)
+            wanted, colours = _weighed(guide, colours, weight)
             query, keys = tf.concat([target, wanted], -1), tf.concat([keys, colours], -1)
             self._take(*self._match(query, keys, self.usable_energy, self.usable))
         patch = _Patch(
             (-2.0 * target)[..., None],  # not of [.., 1], which onnxruntime multiplies one by one
             tf.reduce_sum(tf.square(target), axis=-1, keepdims=True),
             guide[:, None],
+            weight,
         )
         for number in range(rounds):
             self._improve(patch, number, turn * rounds + number, chance)
@@ -323,7 +327,7 @@ class Scale:
         rows = tf.reshape(rows, [-1, choices.shape[1], 9 * 3 * CELL**2])
         product = tf.matmul(rows, patch.target)[..., 0]
         difference = tf.gather(self.sources.guide, choices) - patch.guide
-        colour = GUIDE_WEIGHT * self.trust * tf.reduce_sum(tf.square(difference), axis=-1)
+        colour = patch.weight * tf.reduce_sum(tf.square(difference), axis=-1)
         return tf.gather(self.sources.energy, choices) + product + patch.energy + colour
 
     def vote(self, final: bool) -> None:
