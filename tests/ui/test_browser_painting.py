@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import FloatRect
 
 from tests.conftest import make_photo
 from tests.ui.pages import REPAIRED, FakeNetwork, ServedPage
@@ -30,11 +31,20 @@ def tab(page: ServedPage, open_tab: Callable[..., Tab], photo_file: Path) -> Tab
     return open_tab(page, photo_file)
 
 
+def handle_box(tab: Tab, side: str) -> FloatRect:
+    """Where a side's handle is: the browser's next frame shows it and moves it there."""
+    tab.page.evaluate("new Promise(requestAnimationFrame)")
+    handle = tab.page.locator(f"#frame-{side}")
+    handle.wait_for(state="visible")
+    box = handle.bounding_box()
+    assert box is not None
+    return box
+
+
 def drag_handle(tab: Tab, side: str, across: float, down: float) -> None:
     """Drag a side of the frame by so many pixels of the photo."""
     scale = tab.page.evaluate("import('/static/surface.js').then(m => m.view.scale)")
-    box = tab.page.locator(f"#frame-{side}").bounding_box()
-    assert box is not None
+    box = handle_box(tab, side)
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     tab.page.mouse.move(x, y)
     tab.page.mouse.down()
@@ -177,8 +187,8 @@ def test_frame_by_touch_on_a_phone(
         box = tab.page.locator(f"[data-tool={tool}]").bounding_box()
         assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390, tool
     tab.page.tap("[data-tool=extend]")
-    box = tab.page.locator("#frame-right").bounding_box()
-    assert box is not None and box["width"] >= 44
+    box = handle_box(tab, "right")
+    assert box["width"] >= 44
     x, y = box["x"] + 22, box["y"] + 22
     client = tab.page.context.new_cdp_session(tab.page)
     client.send(
