@@ -30,7 +30,7 @@ from cnnlg_tf.cli.text import split
     show_default=True,
     help="Methods to compare with; '' for none.",
 )
-@click.option("--detail", default=1.0, show_default=True, help="Of the model's; 0: no synthesis.")
+@click.option("--detail", default=1.0, show_default=True, help="Of the model's; 0: smooth.")
 @click.option("--peers-only", is_flag=True, help="Measure the peers, and no model.")
 @click.option("--peer-cache", type=click.Path(), help="Folder that keeps the peers' repairs.")
 @click.option("--pictures", default=4, show_default=True, help="Photos shown for each kind.")

@@ -62,7 +62,7 @@ def evaluate(
         fit: "crop" takes the centre, and a smaller photo is skipped and named in the report;
             "resize" scales the short side to `size` first.
         only: glob patterns of file names; where there are any, other photos are left out.
-        detail: of the model's repairs; 0 is the network alone, without synthesis.
+        detail: of the model's repairs; at 0 neither synthesis nor gradient guidance counts.
         peers: names out of `peers.PEERS`; one whose package is missing is named in the report.
         peer_cache: folder that keeps the peers' repairs between runs.
         label: what the report calls the model; by default its path or its class.

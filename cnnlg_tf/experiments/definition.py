@@ -33,7 +33,10 @@ from cnnlg_tf.evaluation.cases import MASK_KINDS, Fit
 
 
 class MeasureConfig(Section):
-    """One set of photos on which every variant is measured, as the arguments of `evaluate`."""
+    """One set of photos on which every variant is measured, as the arguments of `evaluate`.
+
+    `synthesis`: false measures the network alone, with all of its guides.
+    """
 
     photos: Path
     only: list[str] = []
@@ -42,7 +45,7 @@ class MeasureConfig(Section):
     limit: int | None = Field(None, ge=1)
     fit: Fit = "crop"
     seed: int = Field(0, ge=0)
-    detail: float = Field(1.0, ge=0, le=2)
+    synthesis: bool = True
 
 
 class ExperimentConfig(Section):

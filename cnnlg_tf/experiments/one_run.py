@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -32,6 +32,9 @@ from cnnlg_tf.experiments.outcome import Outcome, kind_means, photo_scores
 from cnnlg_tf.files import atomic_path
 from cnnlg_tf.startup import start_tensorflow
 from cnnlg_tf.training.run import prepare_environment, train
+
+if TYPE_CHECKING:
+    from cnnlg_tf.inference.network import Network
 
 SETTINGS, RECORD, PICTURE_FOLDER = "settings.yaml", "outcome.json", "pictures"
 PHOTO, HOLE = "photo", "hole"
@@ -91,10 +94,11 @@ def _measured(
     from cnnlg_tf.experiments.validation import validate
 
     model = cnnlg_tf.load(folder / "run")
+    networks = _networks(folder / "run")
     scores, photos = {}, {}
     for number, (name, measure) in enumerate(measures.items()):
         evaluation = evaluate(
-            model,
+            networks[measure.synthesis],
             measure.photos,
             only=measure.only,
             mask_kinds=measure.masks,
@@ -102,7 +106,6 @@ def _measured(
             limit=measure.limit,
             seed=measure.seed,
             fit=measure.fit,
-            detail=measure.detail,
             peers=(),
             pictures=PICTURES if draws and number == 0 else 0,
         )
@@ -114,6 +117,15 @@ def _measured(
     )
     training = {SECONDS: _seconds_per_step(folder / "run", config), **validate(model, cases)}
     return {"scores": scores, "photos": photos, "training": training}
+
+
+def _networks(run: Path) -> "dict[bool, Network]":
+    """The model with guided synthesis (True) and without; kept for all evaluations, because tracing takes long."""
+    from cnnlg_tf.inference.cnnlg_network import CnnlgNetwork
+
+    whole, alone = (cnnlg_tf.load(run) for _ in range(2))
+    alone.merge = None
+    return {True: CnnlgNetwork(whole), False: CnnlgNetwork(alone)}
 
 
 def _seconds_per_step(run: Path, config: Config) -> float:

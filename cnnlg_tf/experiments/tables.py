@@ -23,11 +23,13 @@ COMPARED = ("hole_psnr", "lpips")
 
 
 def all_tables(sweep: Sweep) -> dict[str, str]:
-    """Every table by its name: `overview`, `training`, `failures`, and of each evaluation E `scores E`,
-    `power E`, `effects E METRIC` and `shares E METRIC`."""
+    """Every table by its name: `overview`, `training`, `failures`, with several evaluations `across METRIC`, and of
+    each evaluation E `scores E`, `power E`, `effects E METRIC` and `shares E METRIC`."""
     tables = {}
     if sweep.measured():
         tables["overview"] = overview(sweep)
+        for metric in COMPARED if len(sweep.evaluations) > 1 else ():
+            tables[f"across {metric}"] = effects_by_evaluation(sweep, metric)
     for name in sweep.evaluations if sweep.measured() else ():
         tables[f"scores {name}"] = scores(sweep, name)
         tables[f"power {name}"] = power(sweep, name)
@@ -102,6 +104,32 @@ def effects_by_kind(sweep: Sweep, evaluation: str, metric: str) -> str:
     return _effects_table(sweep, metric, groups)
 
 
+def effects_by_evaluation(sweep: Sweep, metric: str) -> str:
+    """What each label changes in every evaluation: a line for each of them."""
+    picks = {name: of_photos(name, metric) for name in sweep.evaluations}
+    found = {name: each for name, pick in picks.items() if (each := effects(sweep, pick))}
+    if not found:
+        return ""
+    digits = DECIMALS.get(metric, 2)
+    titles = [
+        f"{each.label} against {sweep.axes[each.axis][0]}" for each in next(iter(found.values()))
+    ]
+    lines = [
+        _key(metric),
+        "",
+        *_head(["evaluation", *titles, "seeds can show"], 1),
+    ]
+    for name, line in found.items():
+        least = smallest_difference(sweep, name, metric)
+        shown = "-" if least is None else f"{least:.{digits}f}"
+        lines.append(_line([name, *(_effect(each, digits) for each in line), shown]))
+    return "\n".join(lines)
+
+
+def _key(metric: str) -> str:
+    return f"{TITLES[metric]} against the first of each axis [95 % interval]; bold: not chance."
+
+
 def effects_by_share(sweep: Sweep, evaluation: str, metric: str) -> str:
     """The same by the hole's share of the photo."""
     groups = {
@@ -117,7 +145,7 @@ def _effects_table(sweep: Sweep, metric: str, groups: dict[str, Pick]) -> str:
         return ""
     digits = DECIMALS.get(metric, 2)
     lines = [
-        f"{TITLES[metric]} against the first of each axis [95 % interval]; bold: not chance.",
+        _key(metric),
         "",
         *_head(["axis", "label", *found], 2),
     ]

@@ -67,7 +67,7 @@ axes:
   guides: {{none at all: [model.latent_guide.enabled=false], both: []}}
 evaluations:
   first: {{photos: {photo_folder(count=2)}, masks: [box], size: 32}}
-  second: {{photos: {tmp_path / "photos"}, masks: [thin], size: 48, limit: 1}}
+  second: {{photos: {tmp_path / "photos"}, masks: [thin], size: 48, limit: 1, synthesis: false}}
 """
     )
     return path
@@ -97,6 +97,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(one_run, "prepare_environment", lambda *configs: None)
     monkeypatch.setattr(run, "_Processes", Here)
     monkeypatch.setitem(vars(cnnlg_tf), "load", lambda path: _Flat(0.1 * len(runs)))
+    monkeypatch.setattr(
+        one_run, "_networks", lambda path: {True: cnnlg_tf.load(path), False: _Flat(0.9)}
+    )
     monkeypatch.setattr(validation, "validate", lambda model, cases: {"NLL": 4.25 + model.grey})
     return runs
 
@@ -106,7 +109,7 @@ def test_trains_and_measures_for_real(
     tmp_path: Path, photo_folder: Callable[..., Path], tiny_model_config: ModelConfig
 ) -> None:
     tree = tiny_model_config.model_dump(mode="json")
-    for part in ("latent_guide", "gradient_guide", "merge"):  # fewer parts trace faster
+    for part in ("latent_guide", "gradient_guide"):  # fewer parts trace faster
         tree[part]["enabled"] = False
     model = json.dumps(tree)
     (tmp_path / "base.yaml").write_text(f"{_BASE}model: {model}\n")
@@ -117,7 +120,9 @@ base: base.yaml
 seeds: [0]
 overrides: [train.compile=none, train.log_every=1, train.picture_every=0]
 axes: {{seed: {{zero: []}}}}
-evaluations: {{tiny: {{photos: {photo_folder(count=1)}, masks: [box], size: 32}}}}
+evaluations:
+  tiny: {{photos: {photo_folder(count=1)}, masks: [box], size: 32}}
+  alone: {{photos: {tmp_path / "photos"}, masks: [box], size: 32, synthesis: false}}
 """
     )
     seen: list[tuple[int, int, bool]] = []
@@ -127,6 +132,7 @@ evaluations: {{tiny: {{photos: {photo_folder(count=1)}, masks: [box], size: 32}}
     (outcome,) = sweep.runs
     assert outcome.error is None, (tmp_path / "out" / "zero" / "seed-0" / "log.txt").read_text()
     assert outcome.scores["tiny"]["box"]["psnr"] > 5
+    assert outcome.scores["alone"]["box"]["psnr"] != outcome.scores["tiny"]["box"]["psnr"]
     assert set(outcome.training) == {one_run.SECONDS, validation.NLL, validation.GRADIENT}
     assert all(value > 0 for value in outcome.training.values())
     assert outcome.seconds > 0 and {"tensorflow", "cnnlg-tf"} <= set(outcome.versions)
@@ -230,6 +236,8 @@ def test_run_writes_sweep_tables_plot_and_pictures(
     assert sweep.seeds == [1, 2] and sweep.axes == {"guides": ["none at all", "both"]}
     first = sweep.runs[0]
     assert set(first.scores) == {"first", "second"}
+    second = [run.scores["second"]["all"]["psnr"] for run in sweep.runs if run.error is None]
+    assert len(set(second)) == 1, "the network alone is another, the same in each run here"
     assert first.scores["first"]["all"]["psnr"] == first.scores["first"]["box"]["psnr"]
     assert len(first.photos["first"]["box"]["lpips"]) == 2
     mean = np.mean(first.photos["first"]["box"]["hole_psnr"])

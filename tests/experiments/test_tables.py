@@ -40,6 +40,25 @@ def test_tables(make_sweep: MakeSweep) -> None:
     assert "| neither | nll | 0.5 |" in tables["training"]
 
 
+def test_effects_across_evaluations(make_sweep: MakeSweep) -> None:
+    """A line for each evaluation, with what that one shows."""
+    first = make_sweep(_AXES, _ROWS)
+    second = make_sweep({**_AXES, "guides": {"neither": 0.0, "both": -0.7}}, _ROWS, seed_noise=0.05)
+    runs = [
+        replace(
+            run,
+            scores={**run.scores, "large": other.scores["val"]},
+            photos={**run.photos, "large": other.photos["val"]},
+        )
+        for run, other in zip(first.runs, second.runs, strict=True)
+    ]
+    definition = {**first.definition, "evaluations": {"val": {}, "large": {}}}
+    table = all_tables(Sweep("made", definition, runs))["across hole_psnr"].splitlines()
+    assert "| both against neither | all against nll | seeds can show |" in table[2]
+    assert table[4].startswith("| val | **+0.") and table[5].startswith("| large | **-0.")
+    assert float(table[5].split("|")[-2]) > float(table[4].split("|")[-2])
+
+
 def test_one_seed_is_told(make_sweep: MakeSweep) -> None:
     tables = all_tables(make_sweep(_AXES, _ROWS, seeds=1))
     assert tables["power val"].startswith("One seed: differences between variants may be chance")
