@@ -1,5 +1,6 @@
 """What an experiment writes beside sweep.json: its tables, a plot, and the pictures side by side."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from cnnlg_tf.experiments.sweep import SWEEP, Sweep, save_sweep
 from cnnlg_tf.experiments.tables import all_tables
 from cnnlg_tf.extras import require
 from cnnlg_tf.files import atomic_path
+
+COLUMNS = 3  # of the plot
 
 
 def write_results(sweep: Sweep, out: Path) -> None:
@@ -71,36 +74,39 @@ def _plot(sweep: Sweep, figure_class: Any) -> Any:
     """PSNR, LPIPS and training figures by variant, bars for the seeds' spread; PSNR against LPIPS."""
     measured, evaluations = sweep.measured(), sweep.evaluations
     training = list(next(iter(measured.values()))[0].training)
-    panels = 2 + len(training) + 1
+    rows = math.ceil((3 + len(training)) / COLUMNS)
     height = max(3.4, 1.6 + 0.25 * len(measured))
-    figure = figure_class(figsize=(4.6 * panels, height), layout="constrained")
+    figure = figure_class(figsize=(4.6 * COLUMNS, rows * height), layout="constrained")
     figure.suptitle(f"Experiment {sweep.name}")
-    axes = figure.subplots(1, panels, squeeze=False)[0]
+    axes = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
+    for axis in axes:
+        axis.locator_params(axis="x", nbins=5)
     for axis, metric in zip(axes, ("hole_psnr", "lpips"), strict=False):
         for name in evaluations:
             values = [spread(runs, name, "all", metric) for runs in measured.values()]
             _dots(axis, TITLES[metric], list(measured), values, name)
-        axis.legend(fontsize=8)
-    for axis, name in zip(axes[2:], training, strict=False):
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    for axis, name in zip(axes[3:], training, strict=False):
         values = [
             (float(np.mean(each)), float(np.std(each, ddof=1)) if len(each) > 1 else 0.0)
             for runs in measured.values()
             for each in [[run.training[name] for run in runs]]
         ]
         _dots(axis, name, list(measured), values, name)
-    scatter = axes[-1]
+    scatter = axes[2]
     for name in evaluations:
         points = [
             tuple(spread(runs, name, "all", metric)[0] for metric in ("hole_psnr", "lpips"))
             for runs in measured.values()
         ]
-        scatter.scatter(*zip(*points, strict=True), label=name)
+        scatter.scatter(*zip(*points, strict=True))
         if name == evaluations[0]:
             for title, point in zip(measured, points, strict=True):
                 scatter.annotate(title, point, (4, 3), textcoords="offset points", fontsize=7)
-    scatter.margins(x=0.15)  # for the titles beside the points
+    scatter.margins(x=0.25)  # for the titles beside the points
     scatter.set(xlabel="hole PSNR dB (right is better)", ylabel="LPIPS (down is better)")
-    scatter.legend(fontsize=8)
+    for axis in axes[3 + len(training) :]:
+        axis.set_axis_off()
     return figure
 
 

@@ -167,7 +167,7 @@ SHIPPED_EXPERIMENTS = {
     "optimizers": 25,
     "generalisation": 5,
     "penalty": 6,
-    "reward": 2,
+    "reward": 3,
 }
 """Variants of each file."""
 
