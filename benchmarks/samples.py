@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from cnnlg_tf.cli.reporting import Command
 from cnnlg_tf.config import MaskKind
@@ -41,7 +41,7 @@ def main(
 
     lpips, table = (
         Lpips(),
-        Table("model", "hole", "between samples", "to the photo", "difference in the hole"),
+        Table(Column("model", overflow="fold"), "hole", "between samples", "to the photo", "difference in the hole"),
     )
     for name in models or (None,):
         inpainter = Inpainter(name)
