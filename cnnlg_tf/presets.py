@@ -46,7 +46,7 @@ PRESETS = {
     "photos": Preset(
         description="photos of any kind, from 16 px to 24 megapixels",
         source="photos",
-        sha256="41eac63b460bcc315798b96416aa3a76681b6d71d17eb9fc1b48e6346142fdb3",
+        sha256="dfc31563e03757dcdb01dfb424c3be4aafea2bf97aa3176a89ef29074369b7db",
         licence="research and evaluation; see photos.LICENSE",
         data="BSDS500 validation, 100 photos, 256 px: cnnlg-tf evaluate --photos PHOTOS -o out/report",
         figures={
