@@ -328,7 +328,7 @@ def test_damage_is_found_once_and_masked_at_any_sensitivity(
 ) -> None:
     """FakeNetwork takes bright pixels as damaged: the brighter, the more likely."""
     torn = np.minimum(photo, 120)
-    torn[5:10, 5:40] = 250  # probability .999
+    torn[5:10, 5:40] = 250  # probability .9999
     torn[10:15, 5:40] = 195  # .58
     key = page.open(torn)["key"]
     early = page.client.get(f"/api/photos/{key}/damage")
