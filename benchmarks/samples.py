@@ -41,7 +41,13 @@ def main(
 
     lpips, table = (
         Lpips(),
-        Table(Column("model", overflow="fold"), "hole", "between samples", "to the photo", "difference in the hole"),
+        Table(
+            Column("model", overflow="fold"),
+            "hole",
+            "between samples",
+            "to the photo",
+            "difference in the hole",
+        ),
     )
     for name in models or (None,):
         inpainter = Inpainter(name)
