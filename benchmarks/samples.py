@@ -39,16 +39,8 @@ def main(
     from cnnlg_tf.evaluation.lpips import Lpips
     from cnnlg_tf.inference.inpainter import Inpainter
 
-    lpips, table = (
-        Lpips(),
-        Table(
-            Column("model", overflow="fold"),
-            "hole",
-            "between samples",
-            "to the photo",
-            "difference in the hole",
-        ),
-    )
+    lpips, model = Lpips(), Column("model", overflow="fold")
+    table = Table(model, "hole", "between samples", "to the photo", "difference in the hole")
     for name in models or (None,):
         inpainter = Inpainter(name)
         for kind in KINDS:

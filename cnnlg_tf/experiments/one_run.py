@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import yaml
@@ -30,11 +30,9 @@ from cnnlg_tf.evaluation.results import OURS, Evaluation
 from cnnlg_tf.experiments.definition import MeasureConfig
 from cnnlg_tf.experiments.outcome import Outcome, kind_means, photo_scores
 from cnnlg_tf.files import atomic_path
+from cnnlg_tf.open import open_network
 from cnnlg_tf.startup import start_tensorflow
 from cnnlg_tf.training.run import prepare_environment, train
-
-if TYPE_CHECKING:
-    from cnnlg_tf.inference.network import Network
 
 SETTINGS, RECORD, PICTURE_FOLDER = "settings.yaml", "outcome.json", "pictures"
 PHOTO, HOLE = "photo", "hole"
@@ -94,7 +92,11 @@ def _measured(
     from cnnlg_tf.experiments.validation import validate
 
     model = cnnlg_tf.load(folder / "run")
-    networks = _networks(folder / "run")
+    networks = {True: open_network(model)}  # kept for all evaluations: tracing takes long
+    if not all(measure.synthesis for measure in measures.values()):
+        alone = cnnlg_tf.load(folder / "run")
+        alone.merge = None
+        networks[False] = open_network(alone)
     scores, photos = {}, {}
     for number, (name, measure) in enumerate(measures.items()):
         evaluation = evaluate(
@@ -117,15 +119,6 @@ def _measured(
     )
     training = {SECONDS: _seconds_per_step(folder / "run", config), **validate(model, cases)}
     return {"scores": scores, "photos": photos, "training": training}
-
-
-def _networks(run: Path) -> "dict[bool, Network]":
-    """The model with guided synthesis (True) and without; kept for all evaluations, because tracing takes long."""
-    from cnnlg_tf.inference.cnnlg_network import CnnlgNetwork
-
-    whole, alone = (cnnlg_tf.load(run) for _ in range(2))
-    alone.merge = None
-    return {True: CnnlgNetwork(whole), False: CnnlgNetwork(alone)}
 
 
 def _seconds_per_step(run: Path, config: Config) -> float:

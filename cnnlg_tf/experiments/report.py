@@ -81,19 +81,19 @@ def _plot(sweep: Sweep, figure_class: Any) -> Any:
     axes = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
     for axis in axes:
         axis.locator_params(axis="x", nbins=5)
-    for axis, metric in zip(axes, ("hole_psnr", "lpips"), strict=False):
+    psnr, lpips, scatter, *others = axes
+    for axis, metric in ((psnr, "hole_psnr"), (lpips, "lpips")):
         for name in evaluations:
             values = [spread(runs, name, "all", metric) for runs in measured.values()]
             _dots(axis, TITLES[metric], list(measured), values, name)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
-    for axis, name in zip(axes[3:], training, strict=False):
+    figure.legend(*psnr.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    for axis, name in zip(others, training, strict=False):
         values = [
             (float(np.mean(each)), float(np.std(each, ddof=1)) if len(each) > 1 else 0.0)
             for runs in measured.values()
             for each in [[run.training[name] for run in runs]]
         ]
         _dots(axis, name, list(measured), values, name)
-    scatter = axes[2]
     for name in evaluations:
         points = [
             tuple(spread(runs, name, "all", metric)[0] for metric in ("hole_psnr", "lpips"))
@@ -105,7 +105,7 @@ def _plot(sweep: Sweep, figure_class: Any) -> Any:
                 scatter.annotate(title, point, (4, 3), textcoords="offset points", fontsize=7)
     scatter.margins(x=0.25)  # for the titles beside the points
     scatter.set(xlabel="hole PSNR dB (right is better)", ylabel="LPIPS (down is better)")
-    for axis in axes[3 + len(training) :]:
+    for axis in others[len(training) :]:
         axis.set_axis_off()
     return figure
 

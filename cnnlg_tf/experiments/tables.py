@@ -106,28 +106,17 @@ def effects_by_kind(sweep: Sweep, evaluation: str, metric: str) -> str:
 
 def effects_by_evaluation(sweep: Sweep, metric: str) -> str:
     """What each label changes in every evaluation: a line for each of them."""
-    picks = {name: of_photos(name, metric) for name in sweep.evaluations}
-    found = {name: each for name, pick in picks.items() if (each := effects(sweep, pick))}
+    found = _effects(sweep, {name: of_photos(name, metric) for name in sweep.evaluations})
     if not found:
         return ""
-    digits = DECIMALS.get(metric, 2)
-    titles = [
-        f"{each.label} against {sweep.axes[each.axis][0]}" for each in next(iter(found.values()))
-    ]
-    lines = [
-        _key(metric),
-        "",
-        *_head(["evaluation", *titles, "seeds can show"], 1),
-    ]
+    titles = [_against(sweep, each) for each in next(iter(found.values()))]
+    lines = [_key(metric), "", *_head(["evaluation", *titles, "seeds can show"], 1)]
     for name, line in found.items():
         least = smallest_difference(sweep, name, metric)
+        digits = DECIMALS.get(metric, 2)
         shown = "-" if least is None else f"{least:.{digits}f}"
         lines.append(_line([name, *(_effect(each, digits) for each in line), shown]))
     return "\n".join(lines)
-
-
-def _key(metric: str) -> str:
-    return f"{TITLES[metric]} against the first of each axis [95 % interval]; bold: not chance."
 
 
 def effects_by_share(sweep: Sweep, evaluation: str, metric: str) -> str:
@@ -139,8 +128,7 @@ def effects_by_share(sweep: Sweep, evaluation: str, metric: str) -> str:
 
 
 def _effects_table(sweep: Sweep, metric: str, groups: dict[str, Pick]) -> str:
-    found = {title: effects(sweep, pick) for title, pick in groups.items()}
-    found = {title: each for title, each in found.items() if each}
+    found = _effects(sweep, groups)
     if not found:
         return ""
     digits = DECIMALS.get(metric, 2)
@@ -151,8 +139,21 @@ def _effects_table(sweep: Sweep, metric: str, groups: dict[str, Pick]) -> str:
     ]
     for number, each in enumerate(next(iter(found.values()))):
         cells = [_effect(column[number], digits) for column in found.values()]
-        lines.append(_line([each.axis, f"{each.label} against {sweep.axes[each.axis][0]}", *cells]))
+        lines.append(_line([each.axis, _against(sweep, each), *cells]))
     return "\n".join(lines)
+
+
+def _effects(sweep: Sweep, groups: dict[str, Pick]) -> dict[str, list[Effect]]:
+    """Title -> the effects of all labels; what the runs cannot tell is left out."""
+    return {title: each for title, pick in groups.items() if (each := effects(sweep, pick))}
+
+
+def _key(metric: str) -> str:
+    return f"{TITLES[metric]} against the first of each axis [95 % interval]; bold: not chance."
+
+
+def _against(sweep: Sweep, effect: Effect) -> str:
+    return f"{effect.label} against {sweep.axes[effect.axis][0]}"
 
 
 def _effect(effect: Effect, digits: int) -> str:

@@ -33,10 +33,11 @@ train: {phases: [{name: prediction, kind: prediction, steps: 2, crop: 32, batch_
 
 
 class _Flat:
-    """Fills holes with one grey: a stand-in for what `train` leaves."""
+    """Fills holes with one grey, another without a merge: a stand-in for what `train` leaves."""
 
     can: frozenset[str] = frozenset()
     widest = widest_guided = 64
+    merge: str | None = "a merge"
 
     def __init__(self, grey: float) -> None:
         self.grey = grey
@@ -48,7 +49,8 @@ class _Flat:
         conditions: Conditions,
         guide: np.ndarray | None = None,
     ) -> Filled:
-        filled = np.where(hole[..., None], np.float32(self.grey), image)
+        grey = 0.9 if self.merge is None else self.grey
+        filled = np.where(hole[..., None], np.float32(grey), image)
         return Filled(filled, hole.astype(np.float32))
 
     def find_damage(self, image: np.ndarray) -> np.ndarray:
@@ -97,9 +99,6 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(one_run, "prepare_environment", lambda *configs: None)
     monkeypatch.setattr(run, "_Processes", Here)
     monkeypatch.setitem(vars(cnnlg_tf), "load", lambda path: _Flat(0.1 * len(runs)))
-    monkeypatch.setattr(
-        one_run, "_networks", lambda path: {True: cnnlg_tf.load(path), False: _Flat(0.9)}
-    )
     monkeypatch.setattr(validation, "validate", lambda model, cases: {"NLL": 4.25 + model.grey})
     return runs
 
