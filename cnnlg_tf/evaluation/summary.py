@@ -17,6 +17,7 @@ TITLES = {
     "ffd_4": "FFD 1/4",
     "ffd_8": "FFD 1/8",
     "ffd_16": "FFD 1/16",
+    "nll": "NLL nats",
     "sharpness_8": "sharp to 8 px",
     "sharpness_24": "sharp 8 to 24 px",
     "sharpness_deep": "sharp deeper",
@@ -24,14 +25,14 @@ TITLES = {
 }
 """Metric -> its column's title, in the tables' order."""
 
-DECIMALS = {"ssim": 4, "lpips": 4, "ffd_4": 3, "ffd_8": 3, "ffd_16": 3, "seconds": 3}
+DECIMALS = {"ssim": 4, "lpips": 4, "ffd_4": 3, "ffd_8": 3, "ffd_16": 3, "nll": 3, "seconds": 3}
 """Digits after the point where a metric has not two."""
 
 FFD = ("ffd_4", "ffd_8", "ffd_16")
 SHARPNESS = ("sharpness_8", "sharpness_24", "sharpness_deep")
 """Mean gradient in the hole over the photo's at the same pixels, by depth; 1 is as sharp as it."""
 
-LOWER_IS_BETTER = frozenset({"lpips", *FFD, "seconds"})
+LOWER_IS_BETTER = frozenset({"lpips", *FFD, "nll", "seconds"})
 BUCKETS = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 1.0))
 
 TEXTURES = ("smooth photos", "mixed photos", "textured photos")

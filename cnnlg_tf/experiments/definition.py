@@ -29,13 +29,14 @@ from pydantic import Field, ValidationError, model_validator
 
 from cnnlg_tf.config import Config, MaskKind, Section, load_config
 from cnnlg_tf.errors import ConfigError
-from cnnlg_tf.evaluation.cases import MASK_KINDS, Fit
+from cnnlg_tf.evaluation.cases import MASK_KINDS, CaseSet, Fit
 
 
 class MeasureConfig(Section):
     """One set of photos on which every variant is measured, as the arguments of `evaluate`.
 
-    `synthesis`: false measures the network alone, with all of its guides.
+    `synthesis`: false measures the network alone, with all of its guides. `likelihood`: true measures the
+    likelihood of the holes' true pixels, too.
     """
 
     photos: Path
@@ -46,6 +47,13 @@ class MeasureConfig(Section):
     fit: Fit = "crop"
     seed: int = Field(0, ge=0)
     synthesis: bool = True
+    likelihood: bool = False
+
+    def cases(self) -> CaseSet:
+        """The photos with their holes."""
+        return CaseSet(
+            self.photos, self.masks, self.size, self.limit, self.seed, self.fit, self.only
+        )
 
 
 class ExperimentConfig(Section):

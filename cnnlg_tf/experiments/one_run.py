@@ -24,11 +24,10 @@ from PIL import Image
 import cnnlg_tf
 from cnnlg_tf.config import Config, parse_config
 from cnnlg_tf.errors import CnnlgError
-from cnnlg_tf.evaluation.cases import CaseSet
 from cnnlg_tf.evaluation.pictures import with_hole
 from cnnlg_tf.evaluation.results import OURS, Evaluation
 from cnnlg_tf.experiments.definition import MeasureConfig
-from cnnlg_tf.experiments.outcome import Outcome, kind_means, photo_scores
+from cnnlg_tf.experiments.outcome import Outcome, add_likelihood, kind_means, photo_scores
 from cnnlg_tf.files import atomic_path
 from cnnlg_tf.open import open_network
 from cnnlg_tf.startup import start_tensorflow
@@ -89,7 +88,7 @@ def _measured(
     folder: Path, config: Config, measures: Mapping[str, MeasureConfig], draws: bool
 ) -> dict[str, Any]:
     from cnnlg_tf.evaluation.evaluate import evaluate
-    from cnnlg_tf.experiments.validation import validate
+    from cnnlg_tf.experiments.validation import hole_likelihood, validate
 
     model = cnnlg_tf.load(folder / "run")
     networks = {True: open_network(model)}  # kept for all evaluations: tracing takes long
@@ -97,6 +96,7 @@ def _measured(
         alone = cnnlg_tf.load(folder / "run")
         alone.merge = None
         networks[False] = open_network(alone)
+    nll_of = hole_likelihood(model)
     scores, photos = {}, {}
     for number, (name, measure) in enumerate(measures.items()):
         evaluation = evaluate(
@@ -112,12 +112,12 @@ def _measured(
             pictures=PICTURES if draws and number == 0 else 0,
         )
         scores[name], photos[name] = kind_means(evaluation), photo_scores(evaluation)
+        if measure.likelihood:
+            found = [(case.kind, nll_of(case)) for case in measure.cases()]
+            add_likelihood(scores[name], photos[name], found)
         _store_pictures(evaluation, folder.parent.parent / PICTURE_FOLDER, folder.parent.name)
-    first = next(iter(measures.values()))
-    cases = CaseSet(
-        first.photos, first.masks, first.size, first.limit, first.seed, first.fit, first.only
-    )
-    training = {SECONDS: _seconds_per_step(folder / "run", config), **validate(model, cases)}
+    validation = validate(model, next(iter(measures.values())).cases())
+    training = {SECONDS: _seconds_per_step(folder / "run", config), **validation}
     return {"scores": scores, "photos": photos, "training": training}
 
 

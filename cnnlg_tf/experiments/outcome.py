@@ -1,5 +1,6 @@
 """What one variant scored with one seed, as it is stored in its folder and in sweep.json."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,9 @@ from cnnlg_tf.evaluation.summary import by_kind
 
 PHOTO_METRICS = {"hole_psnr": 3, "psnr": 3, "ssim": 5, "lpips": 5}
 """Metrics that each photo has, with the digits that are stored: differences are paired over photos."""
+
+NLL = "nll"
+"""Minus the log likelihood of the hole's true pixels in nats a colour value, where it is measured."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,19 @@ def photo_scores(evaluation: Evaluation) -> dict[str, dict[str, list[float]]]:
         for metric, digits in PHOTO_METRICS.items():
             kind.setdefault(metric, []).append(round(getattr(row, metric), digits))
     return found
+
+
+def add_likelihood(
+    scores: dict[str, dict[str, float]],
+    photos: dict[str, dict[str, list[float]]],
+    found: Iterable[tuple[str, float]],
+) -> None:
+    """Add kinds of mask with the NLL of their cases, in the photos' order, to `kind_means` and `photo_scores`."""
+    for kind, value in found:
+        photos[kind].setdefault(NLL, []).append(round(value, 4))
+    means = {kind: sum(each[NLL]) / len(each[NLL]) for kind, each in photos.items()}
+    for kind, mean in {**means, "all": sum(means.values()) / len(means)}.items():
+        scores[kind][NLL] = round(mean, 6)
 
 
 def as_outcome(tree: dict[str, Any]) -> Outcome:

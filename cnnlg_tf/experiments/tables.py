@@ -15,11 +15,12 @@ from cnnlg_tf.experiments.compare import (
     smallest_difference,
     spread,
 )
-from cnnlg_tf.experiments.outcome import Outcome
+from cnnlg_tf.experiments.outcome import NLL, Outcome
 from cnnlg_tf.experiments.sweep import Sweep
 
-SCORES = ("hole_psnr", "ssim", "lpips", "ffd_4", "ffd_8", "ffd_16", "sharpness_24")
-COMPARED = ("hole_psnr", "lpips")
+SCORES = ("hole_psnr", "ssim", "lpips", "ffd_4", "ffd_8", "ffd_16", "sharpness_24", NLL)
+COMPARED = ("hole_psnr", "lpips", NLL)
+"""Metrics whose differences are told, the last where it is measured."""
 
 
 def all_tables(sweep: Sweep) -> dict[str, str]:
@@ -33,7 +34,7 @@ def all_tables(sweep: Sweep) -> dict[str, str]:
     for name in sweep.evaluations if sweep.measured() else ():
         tables[f"scores {name}"] = scores(sweep, name)
         tables[f"power {name}"] = power(sweep, name)
-        for metric in COMPARED:
+        for metric in _compared(sweep, name):
             tables[f"effects {name} {metric}"] = effects_by_kind(sweep, name, metric)
             tables[f"shares {name} {metric}"] = effects_by_share(sweep, name, metric)
     tables["training"] = training(sweep)
@@ -48,7 +49,7 @@ def overview(sweep: Sweep) -> str:
     for runs in sweep.measured().values():
         cells = []
         for name in sweep.evaluations:
-            psnr, lpips = (spread(runs, name, "all", metric)[0] for metric in COMPARED)
+            psnr, lpips = (spread(runs, name, "all", each)[0] for each in ("hole_psnr", "lpips"))
             cells.append(f"{psnr:.2f} / {lpips:.4f}")
         lines.append(_line([*runs[0].labels.values(), *cells]))
     return "\n".join(
@@ -87,7 +88,7 @@ def scores(sweep: Sweep, evaluation: str) -> str:
 def power(sweep: Sweep, evaluation: str) -> str:
     """What the seeds can show at all."""
     parts = []
-    for metric in COMPARED:
+    for metric in _compared(sweep, evaluation):
         least = smallest_difference(sweep, evaluation, metric)
         if least is None:
             return "One seed: differences between variants may be chance of the training."
@@ -106,7 +107,8 @@ def effects_by_kind(sweep: Sweep, evaluation: str, metric: str) -> str:
 
 def effects_by_evaluation(sweep: Sweep, metric: str) -> str:
     """What each label changes in every evaluation: a line for each of them."""
-    found = _effects(sweep, {name: of_photos(name, metric) for name in sweep.evaluations})
+    names = [name for name in sweep.evaluations if metric in _compared(sweep, name)]
+    found = _effects(sweep, {name: of_photos(name, metric) for name in names})
     if not found:
         return ""
     titles = [_against(sweep, each) for each in next(iter(found.values()))]
@@ -125,6 +127,16 @@ def effects_by_share(sweep: Sweep, evaluation: str, metric: str) -> str:
         title: of_shares(evaluation, metric, *bounds) for title, bounds in share_groups().items()
     }
     return _effects_table(sweep, metric, groups)
+
+
+def _compared(sweep: Sweep, evaluation: str) -> list[str]:
+    """Those of `COMPARED` that every run has there."""
+    runs = [run for runs in sweep.measured().values() for run in runs]
+    return [
+        metric
+        for metric in COMPARED
+        if all(metric in run.scores[evaluation]["all"] for run in runs)
+    ]
 
 
 def _effects_table(sweep: Sweep, metric: str, groups: dict[str, Pick]) -> str:

@@ -1,6 +1,6 @@
 """The loss on validation photos, and how flat it is there: what a gradient penalty is about."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 import numpy as np
@@ -39,6 +39,21 @@ def validate(model: CNNLG, cases: Iterable[Case]) -> dict[str, float]:
         found.append((float(result.auxiliary), float(result.penalty)))
     nll, gradient = np.mean(found, axis=0)
     return {NLL: float(nll), GRADIENT: float(gradient)}
+
+
+def hole_likelihood(model: CNNLG) -> Callable[[Case], float]:
+    """What tells the NLL of a case's hole in nats a colour value; traced once for each size.
+
+    Sizes must be multiples of 16. The latent map is the guide's mean.
+    """
+    traced = tf.function(lambda image, mask: _nll(model, image, mask)[0])
+
+    def nll(case: Case) -> float:
+        image = tf.constant(case.image[None] / 127.5 - 1, tf.float32)
+        mask = tf.constant(case.mask[None, ..., None], tf.float32)
+        return float(traced(image, mask))
+
+    return nll
 
 
 def _nll(model: CNNLG, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

@@ -69,7 +69,7 @@ axes:
   guides: {{none at all: [model.latent_guide.enabled=false], both: []}}
 evaluations:
   first: {{photos: {photo_folder(count=2)}, masks: [box], size: 32}}
-  second: {{photos: {tmp_path / "photos"}, masks: [thin], size: 48, limit: 1, synthesis: false}}
+  second: {{photos: {tmp_path / "photos"}, masks: [thin, box], size: 48, limit: 1, synthesis: false, likelihood: true}}
 """
     )
     return path
@@ -100,6 +100,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(run, "_Processes", Here)
     monkeypatch.setitem(vars(cnnlg_tf), "load", lambda path: _Flat(0.1 * len(runs)))
     monkeypatch.setattr(validation, "validate", lambda model, cases: {"NLL": 4.25 + model.grey})
+    monkeypatch.setattr(
+        validation, "hole_likelihood", lambda model: lambda case: model.grey + len(case.kind)
+    )
     return runs
 
 
@@ -121,7 +124,7 @@ overrides: [train.compile=none, train.log_every=1, train.picture_every=0]
 axes: {{seed: {{zero: []}}}}
 evaluations:
   tiny: {{photos: {photo_folder(count=1)}, masks: [box], size: 32}}
-  alone: {{photos: {tmp_path / "photos"}, masks: [box], size: 32, synthesis: false}}
+  alone: {{photos: {tmp_path / "photos"}, masks: [box], size: 32, synthesis: false, likelihood: true}}
 """
     )
     seen: list[tuple[int, int, bool]] = []
@@ -132,6 +135,10 @@ evaluations:
     assert outcome.error is None, (tmp_path / "out" / "zero" / "seed-0" / "log.txt").read_text()
     assert outcome.scores["tiny"]["box"]["psnr"] > 5
     assert outcome.scores["alone"]["box"]["psnr"] != outcome.scores["tiny"]["box"]["psnr"]
+    assert outcome.photos["alone"]["box"]["nll"] == pytest.approx(
+        [outcome.scores["alone"]["all"]["nll"]], abs=1e-4
+    )
+    assert "nll" not in outcome.scores["tiny"]["all"]
     assert set(outcome.training) == {one_run.SECONDS, validation.NLL, validation.GRADIENT}
     assert all(value > 0 for value in outcome.training.values())
     assert outcome.seconds > 0 and {"tensorflow", "cnnlg-tf"} <= set(outcome.versions)
@@ -163,7 +170,7 @@ SHIPPED_EXPERIMENTS = {
     "ablation": 5,
     "guides": 4,
     "tiny": 2,
-    "optimizers": 25,
+    "optimizers": 22,
     "generalisation": 5,
     "penalty": 6,
     "reward": 3,
@@ -242,7 +249,12 @@ def test_run_writes_sweep_tables_plot_and_pictures(
     mean = np.mean(first.photos["first"]["box"]["hole_psnr"])
     assert first.scores["first"]["box"]["hole_psnr"] == pytest.approx(mean, abs=1e-3)
 
+    assert "nll" not in first.photos["first"]["box"]
+    assert first.photos["second"]["thin"]["nll"] == [4.1]
+    assert first.scores["second"]["all"]["nll"] == pytest.approx(3.6)
+
     text = (out / "results.md").read_text()
+    assert text.count("| NLL nats |") == 1, "where it was measured"
     assert text.startswith("# Experiment guides") and "| guides | first | second |" in text
     assert "| none at all | 0.25 | 4.45 |" in text
     assert "- both, seed 2 failed: loss is nan at step 7" in text

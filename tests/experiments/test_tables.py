@@ -59,6 +59,36 @@ def test_effects_across_evaluations(make_sweep: MakeSweep) -> None:
     assert float(table[5].split("|")[-2]) > float(table[4].split("|")[-2])
 
 
+def test_likelihood_is_told_where_it_was_measured(make_sweep: MakeSweep) -> None:
+    first = make_sweep(_AXES, _ROWS)
+    runs = []
+    for run in first.runs:
+        scores, photos = run.scores["val"], run.photos["val"]
+        psnr = photos["box"]["hole_psnr"]
+        measured = {
+            kind: {**means, "nll": 4 - means["hole_psnr"] / 10} for kind, means in scores.items()
+        }
+        each = {"box": {**photos["box"], "nll": [4 - value / 10 for value in psnr]}}
+        runs.append(
+            replace(
+                run,
+                scores={"val": scores, "large": measured},
+                photos={"val": photos, "large": each},
+            )
+        )
+    definition = {**first.definition, "evaluations": {"val": {}, "large": {}}}
+    tables = all_tables(Sweep("made", definition, runs))
+    assert [name for name in tables if "nll" in name] == [
+        "across nll",
+        "effects large nll",
+        "shares large nll",
+    ]
+    (line,) = tables["across nll"].splitlines()[4:]
+    assert line.startswith("| large | **-0.05")
+    assert tables["power large"].endswith(" in NLL nats.") and "NLL" not in tables["power val"]
+    assert "| NLL nats |" in tables["scores large"] and "NLL" not in tables["scores val"]
+
+
 def test_one_seed_is_told(make_sweep: MakeSweep) -> None:
     tables = all_tables(make_sweep(_AXES, _ROWS, seeds=1))
     assert tables["power val"].startswith("One seed: differences between variants may be chance")

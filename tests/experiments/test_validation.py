@@ -8,7 +8,7 @@ import pytest
 
 from cnnlg_tf.config import ModelConfig
 from cnnlg_tf.evaluation.cases import Case, CaseSet
-from cnnlg_tf.experiments.validation import GRADIENT, NLL, validate
+from cnnlg_tf.experiments.validation import GRADIENT, NLL, hole_likelihood, validate
 from cnnlg_tf.models.cnnlg import CNNLG
 from cnnlg_tf.models.fill import membrane_fill
 
@@ -29,8 +29,12 @@ def test_untrained_model(
 ) -> None:
     guide = tiny_model_config.latent_guide.model_copy(update={"enabled": latent_guide})
     model = CNNLG(tiny_model_config.model_copy(update={"latent_guide": guide}))
-    cases = list(CaseSet(photo_folder(count=2), ("box", "thin"), 32))
+    root = photo_folder(count=2)
+    cases = list(CaseSet(root, ("box", "thin"), 32))
     found = validate(model, cases)
     assert found[NLL] == pytest.approx(np.mean([_expected_nll(case) for case in cases]), rel=0.02)
     assert found[GRADIENT] > 0
     assert validate(model, cases) == pytest.approx(found, rel=1e-4)
+    nll_of = hole_likelihood(model)
+    for case in [*cases, *CaseSet(root, ("thin",), 48, limit=1)]:  # another size, too
+        assert nll_of(case) == pytest.approx(_expected_nll(case), rel=0.02)
