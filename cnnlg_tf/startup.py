@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+_unoptimised = False  # whether this module has turned TensorFlow's rewriting of graphs off
+
 
 def start_tensorflow(*, optimised: bool = True) -> None:
     """Import TensorFlow and look for devices; what it prints meanwhile is shown only if it fails.
@@ -15,9 +17,12 @@ def start_tensorflow(*, optimised: bool = True) -> None:
 
     Args:
         optimised: rewrite graphs before their first call. Repairs get no faster by it, and the first
-            comes a fifth later.
+            comes a fifth later; trainings do. Whoever wants it has it from then on, whoever came first;
+            a TensorFlow that was imported elsewhere is left as it is.
     """
     if "tensorflow" in sys.modules:
+        if optimised and _unoptimised:
+            _optimise(True)
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -27,8 +32,16 @@ def start_tensorflow(*, optimised: bool = True) -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
-        if not optimised:
-            tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    if not optimised:
+        _optimise(False)
+
+
+def _optimise(wanted: bool) -> None:
+    import tensorflow as tf
+
+    global _unoptimised
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not wanted})
+    _unoptimised = not wanted
 
 
 def use_threads(threads: int) -> None:

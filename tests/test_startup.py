@@ -38,3 +38,24 @@ def test_start_is_silent() -> None:
     )
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
+
+
+def test_a_training_has_its_graphs_rewritten_after_repairs_that_did_without() -> None:
+    script = (
+        "from cnnlg_tf.startup import start_tensorflow\n"
+        "def off(): return tf.config.optimizer.get_experimental_options()['disable_meta_optimizer']\n"
+        "start_tensorflow(optimised=False)\n"
+        "import tensorflow as tf\n"
+        "assert off()\n"
+        "start_tensorflow(optimised=False)\n"
+        "assert off()\n"
+        "start_tensorflow()\n"
+        "assert not off()\n"
+        "start_tensorflow(optimised=False)\n"
+        "assert not off()\n"
+        "tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': True})\n"
+        "start_tensorflow()\n"
+        "assert off(), 'whoever turned it off by themselves'\n"
+    )
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
