@@ -14,7 +14,7 @@ from cnnlg_tf.evaluation.summary import TITLES
 from cnnlg_tf.experiments.compare import spread
 from cnnlg_tf.experiments.one_run import HOLE, PHOTO, PICTURE_FOLDER
 from cnnlg_tf.experiments.sweep import SWEEP, Sweep, save_sweep
-from cnnlg_tf.experiments.tables import all_tables
+from cnnlg_tf.experiments.tables import COMPARED, all_tables, compared
 from cnnlg_tf.extras import require
 from cnnlg_tf.files import atomic_path
 
@@ -71,51 +71,89 @@ def _read(path: Path) -> Pixels:
 
 
 def _plot(sweep: Sweep, figure_class: Any) -> Any:
-    """PSNR, LPIPS and training figures by variant, bars for the seeds' spread; PSNR against LPIPS."""
-    measured, evaluations = sweep.measured(), sweep.evaluations
-    training = list(next(iter(measured.values()))[0].training)
-    rows = math.ceil((3 + len(training)) / COLUMNS)
-    height = max(3.4, 1.6 + 0.25 * len(measured))
+    """Scores and training figures by variant, bars for the seeds' spread; PSNR against LPIPS.
+
+    Where there are more evaluations than variants, scores are by evaluation, as differences to the first variant.
+    """
+    variants, evaluations = list(sweep.measured()), sweep.evaluations
+    training = list(next(iter(sweep.measured().values()))[0].training)
+    metrics = [each for each in COMPARED if all(each in compared(sweep, n) for n in evaluations)]
+    crossed = len(evaluations) > len(variants)
+    count = len(metrics) + len(training) + (not crossed)
+    rows = math.ceil(count / COLUMNS)
+    lines = max(len(variants), len(evaluations)) if crossed else len(variants)
+    height = max(3.4, 1.6 + 0.25 * lines)
     figure = figure_class(figsize=(4.6 * COLUMNS, rows * height), layout="constrained")
     figure.suptitle(f"Experiment {sweep.name}")
     axes = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
-    for axis in axes:
-        axis.locator_params(axis="x", nbins=5)
-    psnr, lpips, scatter, *others = axes
-    for axis, metric in ((psnr, "hole_psnr"), (lpips, "lpips")):
-        for name in evaluations:
-            values = [spread(runs, name, "all", metric) for runs in measured.values()]
-            _dots(axis, TITLES[metric], list(measured), values, name)
-    figure.legend(*psnr.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
-    for axis, name in zip(others, training, strict=False):
+    panels = iter(axes)
+    for metric in metrics:
+        (_by_evaluation if crossed else _by_variant)(next(panels), sweep, metric)
+    if not crossed:
+        _psnr_and_lpips(next(panels), sweep)
+    for name in training:
+        figures = [[run.training[name] for run in runs] for runs in sweep.measured().values()]
         values = [
             (float(np.mean(each)), float(np.std(each, ddof=1)) if len(each) > 1 else 0.0)
-            for runs in measured.values()
-            for each in [[run.training[name] for run in runs]]
+            for each in figures
         ]
-        _dots(axis, name, list(measured), values, name)
-    for name in evaluations:
+        _dots(next(panels), variants, values, name)
+    for axis in panels:
+        axis.set_axis_off()
+    for axis in axes:
+        axis.locator_params(axis="x", nbins=5)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    return figure
+
+
+def _by_variant(axis: Any, sweep: Sweep, metric: str) -> None:
+    """A line a variant, a colour an evaluation."""
+    measured = sweep.measured()
+    for name in sweep.evaluations:
+        values = [spread(runs, name, "all", metric) for runs in measured.values()]
+        _dots(axis, list(measured), values, TITLES[metric], name)
+
+
+def _by_evaluation(axis: Any, sweep: Sweep, metric: str) -> None:
+    """A line an evaluation, a colour a variant: what it differs from the first."""
+    names = sweep.evaluations
+    (first, reference), *others = sweep.measured().items()
+    base = [spread(reference, name, "all", metric)[0] for name in names]
+    axis.axvline(0, color="grey")
+    for number, (variant, runs) in enumerate(others):
+        found = [spread(runs, name, "all", metric) for name in names]
+        values = [(mean - zero, each) for (mean, each), zero in zip(found, base, strict=True)]
+        shift = 0.6 * (number / len(others) - 0.4)
+        _dots(axis, names, values, f"{TITLES[metric]} against {first}", variant, shift)
+
+
+def _psnr_and_lpips(axis: Any, sweep: Sweep) -> None:
+    measured = sweep.measured()
+    for name in sweep.evaluations:
         points = [
             tuple(spread(runs, name, "all", metric)[0] for metric in ("hole_psnr", "lpips"))
             for runs in measured.values()
         ]
-        scatter.scatter(*zip(*points, strict=True))
-        if name == evaluations[0]:
+        axis.scatter(*zip(*points, strict=True))
+        if name == sweep.evaluations[0]:
             for title, point in zip(measured, points, strict=True):
-                scatter.annotate(title, point, (4, 3), textcoords="offset points", fontsize=7)
-    scatter.margins(x=0.25)  # for the titles beside the points
-    scatter.set(xlabel="hole PSNR dB (right is better)", ylabel="LPIPS (down is better)")
-    for axis in others[len(training) :]:
-        axis.set_axis_off()
-    return figure
+                axis.annotate(title, point, (4, 3), textcoords="offset points", fontsize=7)
+    axis.margins(x=0.25)  # for the titles beside the points
+    axis.set(xlabel="hole PSNR dB (right is better)", ylabel="LPIPS (down is better)")
 
 
 def _dots(
-    axis: Any, title: str, names: Sequence[str], values: Sequence[tuple[float, float]], label: str
+    axis: Any,
+    names: Sequence[str],
+    values: Sequence[tuple[float, float]],
+    title: str,
+    label: str | None = None,
+    shift: float = 0.0,
 ) -> None:
-    """A dot with its spread a variant, the first variant on top."""
+    """A dot with its spread a name, the first name on top."""
     means, deviations = zip(*values, strict=True)
-    axis.errorbar(means, range(len(names)), xerr=deviations, fmt="o", capsize=3, label=label)
+    places = [place + shift for place in range(len(names))]
+    axis.errorbar(means, places, xerr=deviations, fmt="o", capsize=3, label=label)
     axis.set_yticks(range(len(names)), names, fontsize=8)
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.grid(alpha=0.3)

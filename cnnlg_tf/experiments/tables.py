@@ -34,7 +34,7 @@ def all_tables(sweep: Sweep) -> dict[str, str]:
     for name in sweep.evaluations if sweep.measured() else ():
         tables[f"scores {name}"] = scores(sweep, name)
         tables[f"power {name}"] = power(sweep, name)
-        for metric in _compared(sweep, name):
+        for metric in compared(sweep, name):
             tables[f"effects {name} {metric}"] = effects_by_kind(sweep, name, metric)
             tables[f"shares {name} {metric}"] = effects_by_share(sweep, name, metric)
     tables["training"] = training(sweep)
@@ -88,7 +88,7 @@ def scores(sweep: Sweep, evaluation: str) -> str:
 def power(sweep: Sweep, evaluation: str) -> str:
     """What the seeds can show at all."""
     parts = []
-    for metric in _compared(sweep, evaluation):
+    for metric in compared(sweep, evaluation):
         least = smallest_difference(sweep, evaluation, metric)
         if least is None:
             return "One seed: differences between variants may be chance of the training."
@@ -107,7 +107,7 @@ def effects_by_kind(sweep: Sweep, evaluation: str, metric: str) -> str:
 
 def effects_by_evaluation(sweep: Sweep, metric: str) -> str:
     """What each label changes in every evaluation: a line for each of them."""
-    names = [name for name in sweep.evaluations if metric in _compared(sweep, name)]
+    names = [name for name in sweep.evaluations if metric in compared(sweep, name)]
     found = _effects(sweep, {name: of_photos(name, metric) for name in names})
     if not found:
         return ""
@@ -129,7 +129,7 @@ def effects_by_share(sweep: Sweep, evaluation: str, metric: str) -> str:
     return _effects_table(sweep, metric, groups)
 
 
-def _compared(sweep: Sweep, evaluation: str) -> list[str]:
+def compared(sweep: Sweep, evaluation: str) -> list[str]:
     """Those of `COMPARED` that every run has there."""
     runs = [run for runs in sweep.measured().values() for run in runs]
     return [
