@@ -44,6 +44,11 @@ def _optimise(wanted: bool) -> None:
     _unoptimised = not wanted
 
 
+def usable_cores() -> int:
+    """The processor's cores that this process may use: in a container or under `taskset` not all of them."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def use_threads(threads: int) -> None:
     """Limit TensorFlow's threads, 0 = all cores; without effect once it runs."""
     import tensorflow as tf

@@ -5,7 +5,6 @@ want it.
 """
 
 import io
-import os
 import tempfile
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -20,6 +19,7 @@ from cnnlg_tf.export.signatures import DEFAULT, SIGNATURES, specs
 from cnnlg_tf.export.source import Source
 from cnnlg_tf.export.writing import writing
 from cnnlg_tf.extras import require
+from cnnlg_tf.startup import usable_cores
 
 if TYPE_CHECKING:
     from cnnlg_tf.models.cnnlg import CNNLG
@@ -70,7 +70,7 @@ def load(folder: Path, threads: int = 0) -> Loaded:
     path = folder / FILE
     try:
         interpreter = litert.Interpreter(
-            model_path=str(path), num_threads=threads or os.cpu_count() or 1
+            model_path=str(path), num_threads=threads or usable_cores()
         )
         names = SIGNATURES.keys() & interpreter.get_signature_list().keys() or {DEFAULT}
         return {name: interpreter.get_signature_runner(name) for name in names}

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from cnnlg_tf import startup
 
 
@@ -59,3 +61,14 @@ def test_a_training_has_its_graphs_rewritten_after_repairs_that_did_without() ->
     )
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no such limit")
+def test_cores_that_this_process_may_not_use_do_not_count() -> None:
+    own = os.sched_getaffinity(0)
+    assert startup.usable_cores() == len(own)
+    try:
+        os.sched_setaffinity(0, {min(own)})
+        assert startup.usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, own)

@@ -10,7 +10,7 @@ from typing import Any
 
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.extras import require
-from cnnlg_tf.startup import standard_error_held
+from cnnlg_tf.startup import standard_error_held, usable_cores
 
 SPARE_CPUS = 2  # for reading, writing and for what skips rows that are done; all of them are light
 _REACHED = 10.0  # seconds that a cluster's port may take to answer
@@ -106,7 +106,7 @@ def ray_for(
                 ) from error
             yield _of_cluster(ray, *wanted)
             return
-        cpus = _own_cpus()
+        cpus = usable_cores()
         # more on paper than there are: the spare ones do next to nothing
         most = max(cpus, (workers or 1) * (cpus_per_worker or 1)) + SPARE_CPUS
         with standard_error_held():
@@ -144,8 +144,3 @@ def _of_cluster(
             f"{SPARE_CPUS} of them for reading and writing. Received: {cpus + SPARE_CPUS} that Ray has"
         )
     return planned
-
-
-def _own_cpus() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -22,6 +22,7 @@ from cnnlg_tf.experiments.outcome import Outcome, as_outcome
 from cnnlg_tf.experiments.report import write_pictures, write_results
 from cnnlg_tf.experiments.sweep import Sweep
 from cnnlg_tf.files import atomic_path
+from cnnlg_tf.startup import usable_cores
 
 LOG = "log.txt"
 
@@ -80,7 +81,7 @@ def run_experiment(
     waiting = [run for run in runs if run.title not in stored]
     sweep = replace(sweep, runs=list(stored.values()))
     on_run(len(stored), len(runs), None)
-    cores = max(1, (os.cpu_count() or 1) // processes)
+    cores = max(1, usable_cores() // processes)
     environment = {"TF_NUM_INTRAOP_THREADS": str(cores), "OMP_NUM_THREADS": str(cores)}
     start = time.perf_counter()
     for run, error in _finished(waiting, processes, environment, runner or _Processes()):

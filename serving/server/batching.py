@@ -1,6 +1,5 @@
 """Dynamic batching: concurrent requests of one signature and shape become one run of the model."""
 
-import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from cnnlg_tf.serving.server.limits import Call
 from cnnlg_tf.serving.server.metrics import ServerMetrics
 from cnnlg_tf.serving.server.servable import Servable
 from cnnlg_tf.serving.server.status import to_serving_error
+from cnnlg_tf.startup import usable_cores
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class BatchingOptions:
     max_batch_size: int = 1000
     batch_timeout_micros: int = 0
     max_enqueued_batches: int = 10
-    num_batch_threads: int = os.cpu_count() or 1
+    num_batch_threads: int = usable_cores()
     thread_pool_name: str = "model_server_batch_threads"
     allowed_batch_sizes: tuple[int, ...] = ()
     pad_variable_length_inputs: bool = False

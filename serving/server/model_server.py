@@ -1,7 +1,6 @@
 """Puts a server together from its options, opens its ports, and drains it."""
 
 import logging
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +34,7 @@ from cnnlg_tf.serving.server.rest import RestServer
 from cnnlg_tf.serving.server.servable import release_memory
 from cnnlg_tf.serving.server.tls import ServerTLS
 from cnnlg_tf.serving.server.unreadable import RefuseUnreadable
+from cnnlg_tf.startup import usable_cores
 
 _log = logging.getLogger(__name__)
 # Threads that wait for a batch or for their turn are cheap; health checks must find a free one.
@@ -279,9 +279,7 @@ def session_config(options: ServerOptions) -> Any:
         )
     config.intra_op_parallelism_threads = intra or options.tensorflow_session_parallelism
     config.inter_op_parallelism_threads = (
-        inter
-        or options.tensorflow_session_parallelism
-        or max(_OPERATIONS_AT_ONCE, os.cpu_count() or 1)
+        inter or options.tensorflow_session_parallelism or max(_OPERATIONS_AT_ONCE, usable_cores())
     )
     config.allow_soft_placement = True
     config.gpu_options.allow_growth = options.per_process_gpu_memory_fraction == 0

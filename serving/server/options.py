@@ -1,11 +1,11 @@
 """The flags of the model server: those of `tensorflow_model_server`, and three of its own."""
 
-import os
 from dataclasses import dataclass
 
 from cnnlg_tf.serving.server.flags import flag
+from cnnlg_tf.startup import usable_cores
 
-_CPUS = os.cpu_count() or 1
+_CPUS = usable_cores()
 _NO_EFFECT = "Accepted because TF-Serving has it; has no effect here."
 _UNSUPPORTED = "TF-Serving has it; the embedded server refuses it."
 

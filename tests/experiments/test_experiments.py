@@ -1,7 +1,6 @@
 """Experiments: which variants a file makes, resuming, failures, processes, and what is written."""
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from cnnlg_tf.experiments.definition import expand, load_experiment
 from cnnlg_tf.experiments.run import run_experiment
 from cnnlg_tf.experiments.sweep import load_sweep
 from cnnlg_tf.inference.network import Conditions, Filled
+from cnnlg_tf.startup import usable_cores
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "experiments"
 
@@ -285,7 +285,7 @@ def test_runs_stand_beside_each_other(experiment: Path, tmp_path: Path) -> None:
 
     def runner(folder: Path, environment: dict[str, str]) -> str | None:
         nonlocal most
-        assert environment["TF_NUM_INTRAOP_THREADS"] == str(max(1, (os.cpu_count() or 1) // 2))
+        assert environment["TF_NUM_INTRAOP_THREADS"] == str(max(1, usable_cores() // 2))
         now.add(folder)
         together.wait()
         most = max(most, len(now))

@@ -314,7 +314,7 @@ def test_options_that_are_refused(options: dict[str, Any], message: str) -> None
 def test_quick_requests_find_a_thread_beside_slow_ones(
     options: dict[str, Any], threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("cnnlg_tf.serving.server.model_server.usable_cores", lambda: 2)
     config = session_config(ServerOptions(**options))
     assert config.inter_op_parallelism_threads == threads
 
