@@ -123,8 +123,12 @@ def _bounds(values: Floats, fit: Floats, found: Floats) -> tuple[Floats, Floats]
 
 
 def spread(runs: Sequence[Outcome], evaluation: str, kind: str, metric: str) -> tuple[float, float]:
-    """Mean over seeds and their standard deviation (n - 1; 0 with one seed)."""
-    values = [run.scores[evaluation][kind][metric] for run in runs]
+    """Mean of a score over seeds and their standard deviation."""
+    return mean_and_deviation([run.scores[evaluation][kind][metric] for run in runs])
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard deviation (n - 1; 0 of one value)."""
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from cnnlg_tf.errors import MissingExtraError
 from cnnlg_tf.evaluation.pictures import Pixels, draw_grid
 from cnnlg_tf.evaluation.summary import TITLES
-from cnnlg_tf.experiments.compare import spread
+from cnnlg_tf.experiments.compare import mean_and_deviation, spread
 from cnnlg_tf.experiments.one_run import HOLE, PHOTO, PICTURE_FOLDER
 from cnnlg_tf.experiments.sweep import SWEEP, Sweep, save_sweep
 from cnnlg_tf.experiments.tables import COMPARED, all_tables, compared
@@ -73,16 +73,16 @@ def _read(path: Path) -> Pixels:
 def _plot(sweep: Sweep, figure_class: Any) -> Any:
     """Scores and training figures by variant, bars for the seeds' spread; PSNR against LPIPS.
 
-    Where there are more evaluations than variants, scores are by evaluation, as differences to the first variant.
+    Where there are more evaluations than variants to compare, scores are by evaluation, as differences to the
+    first variant.
     """
     variants, evaluations = list(sweep.measured()), sweep.evaluations
     training = list(next(iter(sweep.measured().values()))[0].training)
     metrics = [each for each in COMPARED if all(each in compared(sweep, n) for n in evaluations)]
-    crossed = len(evaluations) > len(variants)
+    crossed = len(evaluations) > len(variants) > 1
     count = len(metrics) + len(training) + (not crossed)
     rows = math.ceil(count / COLUMNS)
-    lines = max(len(variants), len(evaluations)) if crossed else len(variants)
-    height = max(3.4, 1.6 + 0.25 * lines)
+    height = max(3.4, 1.6 + 0.25 * len(evaluations if crossed else variants))
     figure = figure_class(figsize=(4.6 * COLUMNS, rows * height), layout="constrained")
     figure.suptitle(f"Experiment {sweep.name}")
     axes = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
@@ -92,10 +92,9 @@ def _plot(sweep: Sweep, figure_class: Any) -> Any:
     if not crossed:
         _psnr_and_lpips(next(panels), sweep)
     for name in training:
-        figures = [[run.training[name] for run in runs] for runs in sweep.measured().values()]
         values = [
-            (float(np.mean(each)), float(np.std(each, ddof=1)) if len(each) > 1 else 0.0)
-            for each in figures
+            mean_and_deviation([run.training[name] for run in runs])
+            for runs in sweep.measured().values()
         ]
         _dots(next(panels), variants, values, name)
     for axis in panels:

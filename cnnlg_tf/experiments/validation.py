@@ -1,6 +1,6 @@
 """The loss on validation photos, and how flat it is there: what a gradient penalty is about."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 import numpy as np
@@ -33,8 +33,7 @@ def validate(model: CNNLG, cases: Iterable[Case]) -> dict[str, float]:
     found = []
     stream = islice(cases, CASES)
     while batch := list(islice(stream, BATCH)):
-        image = tf.constant(np.stack([case.image for case in batch]) / 127.5 - 1, tf.float32)
-        mask = tf.constant(np.stack([case.mask for case in batch])[..., None], tf.float32)
+        image, mask = _tensors(batch)
         result = plain_gradients(loss, model.trainable_variables)
         found.append((float(result.auxiliary), float(result.penalty)))
     nll, gradient = np.mean(found, axis=0)
@@ -49,11 +48,16 @@ def hole_likelihood(model: CNNLG) -> Callable[[Case], float]:
     traced = tf.function(lambda image, mask: _nll(model, image, mask)[0])
 
     def nll(case: Case) -> float:
-        image = tf.constant(case.image[None] / 127.5 - 1, tf.float32)
-        mask = tf.constant(case.mask[None, ..., None], tf.float32)
-        return float(traced(image, mask))
+        return float(traced(*_tensors([case])))
 
     return nll
+
+
+def _tensors(cases: Sequence[Case]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Images [b, h, w, 3] in [-1, 1] and masks [b, h, w, 1]."""
+    image = tf.constant(np.stack([case.image for case in cases]) / 127.5 - 1, tf.float32)
+    mask = tf.constant(np.stack([case.mask for case in cases])[..., None], tf.float32)
+    return image, mask
 
 
 def _nll(model: CNNLG, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

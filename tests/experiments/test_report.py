@@ -60,3 +60,11 @@ def test_more_evaluations_than_variants_are_lines(make_sweep: MakeSweep) -> None
     zero, dots, *_ = psnr.lines
     assert list(zero.get_xdata(orig=False)) == [0, 0]
     np.testing.assert_allclose(dots.get_xdata(orig=False), [0.5] * 3, atol=0.05)
+
+
+def test_one_variant_is_drawn_by_itself(make_sweep: MakeSweep) -> None:
+    """There is nothing that it could differ from."""
+    sweep = _with_evaluations(make_sweep(_AXES, _ROWS[:1]), ["a", "b", "c"])
+    psnr, *_ = report._plot(sweep, Figure).axes
+    assert psnr.get_title() == "hole PSNR dB" and _ticks(psnr) == ["neither"]
+    assert psnr.get_legend_handles_labels()[1] == ["a", "b", "c"]
