@@ -3,8 +3,9 @@
 What a label does is its effect in an additive model: score = reference + one effect for each axis, fitted by
 least squares over all variants. With one axis it is the plain difference to the reference; in a fractional
 design it compares like with like. The fit is made for each photo, so that what makes a photo hard cancels.
-The interval has two parts: 95 % of 2,000 bootstrap resamples of the photos, and the t interval of the seeds,
-whose variance is pooled over the variants because there are few of them.
+Where one axis's effect hangs on another's label, that fit mixes them; `pairs` takes only variants that differ
+in nothing else. The interval has two parts: 95 % of 2,000 bootstrap resamples of the photos, and the t interval
+of the seeds, whose variance is pooled over the variants because there are few of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,6 +40,15 @@ class Effect:
     def certain(self) -> bool:
         """Whether the interval is on one side of 0."""
         return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What a label changes between variants that differ in nothing else: in the mean, and in each pair by the labels
+    that its two variants share."""
+
+    mean: Effect
+    each: dict[str, Effect]
 
 
 def of_photos(evaluation: str, metric: str, kind: str | None = None) -> Pick:
@@ -97,6 +107,34 @@ def effects(sweep: Sweep, pick: Pick) -> list[Effect]:
         for i, (axis, label) in enumerate(labels, 1)
         if told[i]
     ]
+
+
+def pairs(sweep: Sweep, pick: Pick) -> list[Pairs]:
+    """Every label's pairs with the reference of its axis; labels without a pair are left out."""
+    variants = {tuple(runs[0].labels.values()): runs for runs in sweep.complete().values()}
+    found = []
+    for place, (axis, labels) in enumerate(sweep.axes.items()):
+        for label in labels[1:]:
+            twins = {
+                ", ".join(key[:place] + key[place + 1 :]): (runs, variants[twin])
+                for key, runs in variants.items()
+                if key[place] == label
+                and (twin := (*key[:place], labels[0], *key[place + 1 :])) in variants
+            }
+            values = np.array(
+                [[pick(run) for run in runs] for two in twins.values() for runs in two]
+            )
+            if values.size == 0:
+                continue
+            single = np.kron(np.eye(len(twins)), [1.0, -1.0])  # [pairs, variants]
+            fit = np.vstack([single.mean(axis=0), single])
+            means = fit @ values.mean(axis=(1, 2))
+            told = [
+                Effect(axis, label, *map(float, three))
+                for three in zip(means, *_bounds(values, fit, means), strict=True)
+            ]
+            found.append(Pairs(told[0], dict(zip(twins, told[1:], strict=True))))
+    return found
 
 
 def _bounds(values: Floats, fit: Floats, found: Floats) -> tuple[Floats, Floats]:

@@ -11,6 +11,7 @@ from cnnlg_tf.experiments.compare import (
     effects,
     of_photos,
     of_shares,
+    pairs,
     share_groups,
     smallest_difference,
     spread,
@@ -25,7 +26,8 @@ COMPARED = ("hole_psnr", "lpips", NLL)
 
 def all_tables(sweep: Sweep) -> dict[str, str]:
     """Every table by its name: `overview`, `training`, `failures`, with several evaluations `across METRIC`, and of
-    each evaluation E `scores E`, `power E`, `effects E METRIC` and `shares E METRIC`."""
+    each evaluation E `scores E`, `power E`, `effects E METRIC`, `shares E METRIC`, with several axes `pairs E METRIC`.
+    """
     tables = {}
     if sweep.measured():
         tables["overview"] = overview(sweep)
@@ -37,6 +39,9 @@ def all_tables(sweep: Sweep) -> dict[str, str]:
         for metric in compared(sweep, name):
             tables[f"effects {name} {metric}"] = effects_by_kind(sweep, name, metric)
             tables[f"shares {name} {metric}"] = effects_by_share(sweep, name, metric)
+            tables[f"pairs {name} {metric}"] = (
+                paired(sweep, name, metric) if len(sweep.axes) > 1 else ""
+            )
     tables["training"] = training(sweep)
     tables["failures"] = failures(sweep)
     return {name: text for name, text in tables.items() if text}
@@ -127,6 +132,22 @@ def effects_by_share(sweep: Sweep, evaluation: str, metric: str) -> str:
         title: of_shares(evaluation, metric, *bounds) for title, bounds in share_groups().items()
     }
     return _effects_table(sweep, metric, groups)
+
+
+def paired(sweep: Sweep, evaluation: str, metric: str) -> str:
+    """What each label changes between variants that differ in nothing else, a line a pair and one for their mean."""
+    found = pairs(sweep, of_photos(evaluation, metric))
+    if not found:
+        return ""
+    digits = DECIMALS.get(metric, 2)
+    lines = [_key(metric), "", *_head(["axis", "label", "everything else", TITLES[metric]], 3)]
+    for each in found:
+        start = (each.mean.axis, _against(sweep, each.mean))
+        lines += [_line([*start, rest, _effect(pair, digits)]) for rest, pair in each.each.items()]
+        if len(each.each) > 1:
+            title = f"mean of {len(each.each)} pairs"
+            lines.append(_line([*start, title, _effect(each.mean, digits)]))
+    return "\n".join(lines)
 
 
 def compared(sweep: Sweep, evaluation: str) -> list[str]:

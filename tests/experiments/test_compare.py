@@ -11,6 +11,7 @@ from cnnlg_tf.experiments.compare import (
     effects,
     of_photos,
     of_shares,
+    pairs,
     share_groups,
     smallest_difference,
     spread,
@@ -64,6 +65,51 @@ def test_an_effect_that_the_rows_cannot_tell_is_left_out(make_sweep: MakeSweep) 
     rows = [("one", "one", "x"), ("two", "two", "x"), ("one", "one", "y")]  # a and b go together
     (told,) = effects(make_sweep(axes, rows), of_photos("val", "hole_psnr"))
     assert (told.axis, told.label) == ("c", "y")
+
+
+def test_pairs_differ_in_nothing_else(make_sweep: MakeSweep) -> None:
+    """What a third of the variants does wildly, such as a loss that a score is not of, leaves pairs of others alone."""
+    axes = {
+        "optimizer": {"adamw": 0.0, "sgd": -1.0},
+        "loss": {"nll": 0.0, "L1": 2.0},
+        "penalty": {"none": 0.0, "exact": 0.4},
+    }
+    rows = [
+        ("adamw", "nll", "none"),
+        ("adamw", "nll", "exact"),
+        ("adamw", "L1", "none"),
+        ("sgd", "nll", "none"),
+        ("sgd", "nll", "exact"),
+    ]
+    sweep = make_sweep(axes, rows)
+    sgd, l1, penalty = pairs(sweep, of_photos("val", "hole_psnr"))
+    assert (sgd.mean.label, l1.mean.label, penalty.mean.label) == ("sgd", "L1", "exact")
+    assert set(sgd.each) == {"nll, none", "nll, exact"} and set(l1.each) == {"adamw, none"}
+    assert l1.each["adamw, none"] == l1.mean
+    for each in penalty.each.values():
+        assert each.certain and each.value == pytest.approx(0.4, abs=0.05)
+        assert each.high - each.low > penalty.mean.high - penalty.mean.low
+    wild = {run.name: 50.0 * run.seed for run in sweep.runs if run.labels["loss"] == "L1"}
+    runs = [
+        replace(run, photos={"val": {"box": {**box, "hole_psnr": [wild[run.name]] * 30}}})
+        if run.name in wild
+        else run
+        for run in sweep.runs
+        for box in [run.photos["val"]["box"]]
+    ]
+    assert pairs(replace(sweep, runs=runs), of_photos("val", "hole_psnr"))[2] == penalty
+
+
+@pytest.mark.parametrize(
+    ("guides", "rows"),
+    [(_GUIDES, [("neither",), ("both",)]), (_GUIDES, [("latent",), ("both",)]), (_GUIDES, [])],
+    ids=["reference and one", "no reference", "nothing"],
+)
+def test_labels_without_a_pair_are_left_out(
+    make_sweep: MakeSweep, guides: dict[str, dict[str, float]], rows: list[tuple[str, ...]]
+) -> None:
+    found = pairs(make_sweep(guides, rows), of_photos("val", "hole_psnr"))
+    assert [each.mean.label for each in found] == (["both"] if ("neither",) in rows else [])
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,10 @@ def test_tables(make_sweep: MakeSweep) -> None:
         "power val",
         "effects val hole_psnr",
         "shares val hole_psnr",
+        "pairs val hole_psnr",
         "effects val lpips",
         "shares val lpips",
+        "pairs val lpips",
         "training",
     ]
     assert "| guides | loss | val |" in tables["overview"]
@@ -34,6 +36,10 @@ def test_tables(make_sweep: MakeSweep) -> None:
     assert "| guides | both against neither | **+0.4" in tables["effects val hole_psnr"]
     assert "| axis | label | all | box |" in tables["effects val hole_psnr"]
     assert "| 0-10 % | 10-20 % |" in tables["shares val hole_psnr"]
+    pairs = tables["pairs val hole_psnr"].splitlines()
+    assert pairs[2] == "| axis | label | everything else | hole PSNR dB |"
+    assert pairs[4].startswith("| guides | both against neither | nll | **+0.4")
+    assert pairs[6].startswith("| guides | both against neither | mean of 2 pairs | **+0.4")
     assert tables["power val"].startswith(
         "The smallest difference between two variants that 3 seed"
     )
@@ -82,6 +88,7 @@ def test_likelihood_is_told_where_it_was_measured(make_sweep: MakeSweep) -> None
         "across nll",
         "effects large nll",
         "shares large nll",
+        "pairs large nll",
     ]
     (line,) = tables["across nll"].splitlines()[4:]
     assert line.startswith("| large | **-0.05")
