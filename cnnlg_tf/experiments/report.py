@@ -19,6 +19,9 @@ from cnnlg_tf.extras import require
 from cnnlg_tf.files import atomic_path
 
 COLUMNS = 3  # of the plot
+NAMED = 8  # points that can have their names beside them
+WIDE = 100.0  # times as much at most as at least: from here on an axis is logarithmic
+MARKERS = "osv^DPX*"
 
 
 def write_results(sweep: Sweep, out: Path) -> None:
@@ -100,8 +103,11 @@ def _plot(sweep: Sweep, figure_class: Any) -> Any:
     for axis in panels:
         axis.set_axis_off()
     for axis in axes:
-        axis.locator_params(axis="x", nbins=5)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+        if axis.get_xscale() == "linear":
+            axis.locator_params(axis="x", nbins=5)
+    handles, labels = axes[0].get_legend_handles_labels()
+    if len(labels) > 1:
+        figure.legend(handles, labels, loc="outside right upper", fontsize=8)
     return figure
 
 
@@ -127,18 +133,39 @@ def _by_evaluation(axis: Any, sweep: Sweep, metric: str) -> None:
 
 
 def _psnr_and_lpips(axis: Any, sweep: Sweep) -> None:
+    """A point a variant, with its name; many are told by colour (the first axis) and shape (the last) in its place."""
     measured = sweep.measured()
     for name in sweep.evaluations:
         points = [
             tuple(spread(runs, name, "all", metric)[0] for metric in ("hole_psnr", "lpips"))
             for runs in measured.values()
         ]
+        if len(measured) > NAMED:
+            _coloured(axis, sweep, points)
+            continue
         axis.scatter(*zip(*points, strict=True))
         if name == sweep.evaluations[0]:
             for title, point in zip(measured, points, strict=True):
                 axis.annotate(title, point, (4, 3), textcoords="offset points", fontsize=7)
-    axis.margins(x=0.25)  # for the titles beside the points
+    axis.margins(x=0.25 if len(measured) <= NAMED else 0.05)  # for the titles beside the points
     axis.set(xlabel="hole PSNR dB (right is better)", ylabel="LPIPS (down is better)")
+
+
+def _coloured(axis: Any, sweep: Sweep, points: Sequence[tuple[float, ...]]) -> None:
+    """Points in the colours of the first axis's labels and the shapes of the last one's, and a legend of both."""
+    (first, colours), (last, shapes) = (list(sweep.axes.items())[place] for place in (0, -1))
+    for runs, point in zip(sweep.measured().values(), points, strict=True):
+        colour, shape = (runs[0].labels[each] for each in (first, last))
+        marker = MARKERS[shapes.index(shape) % len(MARKERS)]
+        axis.scatter(*point, color=f"C{colours.index(colour)}", marker=marker)
+    if axis.get_legend() is None:
+        names = {label: ("o", f"C{number}") for number, label in enumerate(colours)}
+        if last != first:
+            names |= {label: (MARKERS[n % len(MARKERS)], "grey") for n, label in enumerate(shapes)}
+        keys = [
+            axis.scatter([], [], marker=marker, color=colour) for marker, colour in names.values()
+        ]
+        axis.legend(keys, list(names), fontsize=7)
 
 
 def _dots(
@@ -153,6 +180,8 @@ def _dots(
     means, deviations = zip(*values, strict=True)
     places = [place + shift for place in range(len(names))]
     axis.errorbar(means, places, xerr=deviations, fmt="o", capsize=3, label=label)
+    if min(means) > 0 and max(means) > WIDE * min(means):
+        axis.set_xscale("log", nonpositive="clip")
     axis.set_yticks(range(len(names)), names, fontsize=8)
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.grid(alpha=0.3)

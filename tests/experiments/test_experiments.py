@@ -259,7 +259,7 @@ def test_run_writes_sweep_tables_plot_and_pictures(
     assert "| none at all | 0.25 | 4.45 |" in text
     assert "- both, seed 2 failed: loss is nan at step 7" in text
     with Image.open(out / "pictures.png") as pictures:
-        assert pictures.size == (4 * 36 + 4, 22 + 2 * 36)
+        assert pictures.size == (4 * 36 + 4, 22 + 18 + 2 * 36), "a title of two lines"
     with Image.open(out / "plot.png") as plot:
         assert plot.width > 800
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -68,3 +69,38 @@ def test_one_variant_is_drawn_by_itself(make_sweep: MakeSweep) -> None:
     psnr, *_ = report._plot(sweep, Figure).axes
     assert psnr.get_title() == "hole PSNR dB" and _ticks(psnr) == ["neither"]
     assert psnr.get_legend_handles_labels()[1] == ["a", "b", "c"]
+
+
+def test_many_variants_are_told_by_colour_and_shape(make_sweep: MakeSweep) -> None:
+    """Their names would lie on each other."""
+    axes = {
+        "optimizer": {name: 0.1 * number for number, name in enumerate("abc")},
+        "activation": {"silu": 0.0, "relu": 0.3},
+        "penalty": {"none": 0.0, "exact": 0.5},
+    }
+    rows = list(product(*axes.values()))
+    *_, both, _, _ = report._plot(make_sweep(axes, rows), Figure).axes[:5]
+    assert both.get_xlabel().startswith("hole PSNR") and not both.texts
+    names = [text.get_text() for text in both.get_legend().get_texts()]
+    assert names == ["a", "b", "c", "none", "exact"]
+    dots = [each for each in both.collections if len(each.get_offsets())]
+    assert len(dots) == len(rows) and len({tuple(each.get_facecolor()[0]) for each in dots}) == 3
+    assert len({each.get_paths()[0].vertices.tobytes() for each in dots}) == 2
+    few = report._plot(make_sweep(axes, rows[:8]), Figure).axes[2]
+    assert len(few.texts) == 8 and few.get_legend() is None
+
+
+def test_values_of_many_sizes_stand_on_a_logarithmic_axis(make_sweep: MakeSweep) -> None:
+    sweep = make_sweep(_AXES, _ROWS)
+    values = {"neither": 3e4, "both": 53.0}
+    runs = [
+        replace(run, training={"norm": values[run.labels["guides"]], "seconds": 0.0})
+        for run in sweep.runs
+    ]
+    panels = report._plot(replace(sweep, runs=runs), Figure).axes
+    scales = {axis.get_title(): axis.get_xscale() for axis in panels}
+    assert (scales["norm"], scales["seconds"], scales["hole PSNR dB"]) == (
+        "log",
+        "linear",
+        "linear",
+    )
