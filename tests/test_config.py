@@ -140,10 +140,10 @@ def test_the_package_s_configurations_have_names(
     (tmp_path / "demo").mkdir()  # a folder of that name is no configuration
     assert find_config("demo").samefile(CONFIGS / "demo.yaml")
     assert load_config("demo").data.kind == "synthetic"
-    assert find_config("ablation", "experiments").samefile(CONFIGS / "experiments/ablation.yaml")
+    assert find_config("guides", "experiments").samefile(CONFIGS / "experiments/guides.yaml")
     (tmp_path / "own.yaml").write_text("")
     assert find_config("own.yaml") == Path("own.yaml")
-    for missing in ("ablation", "own", "demo.yml"):
+    for missing in ("guides", "own", "demo.yml"):
         with pytest.raises(ConfigError, match=f"one of base, .* Received: {missing}, no such file"):
             find_config(missing)
 

@@ -85,7 +85,7 @@ def test_the_wheel_is_complete(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {
         "cnnlg_tf/configs/photos.yaml",
-        "cnnlg_tf/configs/experiments/ablation.yaml",
+        "cnnlg_tf/configs/experiments/guides.yaml",
         "cnnlg_tf/evaluation/report.html",
         "cnnlg_tf/examples/wren.jpg",
         "cnnlg_tf/experiments/study/page.html",

@@ -81,7 +81,7 @@ def evaluate(
 def experiment(name: str, out: str, overrides: tuple[str, ...], processes: int) -> None:
     """Train and measure the variants of an experiment, each with each seed, and compare them.
 
-    NAME is a YAML file, or one of the package's: ablation, penalty, ... (configs/experiments). The same command goes on
+    NAME is a YAML file, or one of the package's: guides, penalty, ... (configs/experiments). The same command goes on
     after a stop: what is measured already is not trained again.
     """
     from rich.console import Console

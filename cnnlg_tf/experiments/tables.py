@@ -104,10 +104,7 @@ def power(sweep: Sweep, evaluation: str) -> str:
 
 def effects_by_kind(sweep: Sweep, evaluation: str, metric: str) -> str:
     """What each label changes against its axis's first label, over all kinds of mask and on each."""
-    first = next(iter(sweep.measured().values()))[0]
-    groups = {"all": of_photos(evaluation, metric)}
-    groups |= {kind: of_photos(evaluation, metric, kind) for kind in first.photos[evaluation]}
-    return _effects_table(sweep, metric, groups)
+    return _effects_table(sweep, metric, _kinds(sweep, evaluation, metric))
 
 
 def effects_by_evaluation(sweep: Sweep, metric: str) -> str:
@@ -136,17 +133,21 @@ def effects_by_share(sweep: Sweep, evaluation: str, metric: str) -> str:
 
 def paired(sweep: Sweep, evaluation: str, metric: str) -> str:
     """What each label changes between variants that differ in nothing else, a line a pair and one for their mean."""
-    found = pairs(sweep, of_photos(evaluation, metric))
-    if not found:
+    columns = [pairs(sweep, pick) for pick in _kinds(sweep, evaluation, metric).values()]
+    if not columns[0]:
         return ""
+    titles = ["axis", "label", "everything else", *_kinds(sweep, evaluation, metric)]
+    lines = [_key(metric), "", *_head(titles, 3)]
     digits = DECIMALS.get(metric, 2)
-    lines = [_key(metric), "", *_head(["axis", "label", "everything else", TITLES[metric]], 3)]
-    for each in found:
-        start = (each.mean.axis, _against(sweep, each.mean))
-        lines += [_line([*start, rest, _effect(pair, digits)]) for rest, pair in each.each.items()]
-        if len(each.each) > 1:
-            title = f"mean of {len(each.each)} pairs"
-            lines.append(_line([*start, title, _effect(each.mean, digits)]))
+    for found in zip(*columns, strict=True):  # one label, in each column
+        start = (found[0].mean.axis, _against(sweep, found[0].mean))
+        rows = {rest: [each.each[rest] for each in found] for rest in found[0].each}
+        if len(rows) > 1:
+            rows[f"mean of {len(rows)} pairs"] = [each.mean for each in found]
+        lines += [
+            _line([*start, rest, *(_effect(each, digits) for each in row)])
+            for rest, row in rows.items()
+        ]
     return "\n".join(lines)
 
 
@@ -158,6 +159,13 @@ def compared(sweep: Sweep, evaluation: str) -> list[str]:
         for metric in COMPARED
         if all(metric in run.scores[evaluation]["all"] for run in runs)
     ]
+
+
+def _kinds(sweep: Sweep, evaluation: str, metric: str) -> dict[str, Pick]:
+    """All kinds of mask together, and each."""
+    first = next(iter(sweep.measured().values()))[0]
+    groups = {"all": of_photos(evaluation, metric)}
+    return groups | {kind: of_photos(evaluation, metric, kind) for kind in first.photos[evaluation]}
 
 
 def _effects_table(sweep: Sweep, metric: str, groups: dict[str, Pick]) -> str:

@@ -167,12 +167,11 @@ def test_a_process_that_breaks_is_told(tmp_path: Path) -> None:
 
 
 SHIPPED_EXPERIMENTS = {
-    "ablation": 5,
     "guides": 4,
     "tiny": 2,
     "optimizers": 22,
     "generalisation": 5,
-    "penalty": 6,
+    "penalty": 5,
     "reward": 3,
 }
 """Variants of each file."""
@@ -320,7 +319,7 @@ def test_command(experiment: Path, trained: list[str], tmp_path: Path) -> None:
     assert "left" in result.output
     result = CliRunner().invoke(main, ["experiment", "nothing", "-o", str(out)])
     assert result.exit_code == 1
-    assert "Error: a configuration must be a YAML file or one of ablation, base" in result.output
+    assert "Error: a configuration must be a YAML file or one of base" in result.output
 
 
 def test_errors(experiment: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_tables(make_sweep: MakeSweep) -> None:
     assert "| axis | label | all | box |" in tables["effects val hole_psnr"]
     assert "| 0-10 % | 10-20 % |" in tables["shares val hole_psnr"]
     pairs = tables["pairs val hole_psnr"].splitlines()
-    assert pairs[2] == "| axis | label | everything else | hole PSNR dB |"
+    assert pairs[2] == "| axis | label | everything else | all | box |"
     assert pairs[4].startswith("| guides | both against neither | nll | **+0.4")
     assert pairs[6].startswith("| guides | both against neither | mean of 2 pairs | **+0.4")
     assert tables["power val"].startswith(
