@@ -224,30 +224,6 @@ def highlights(image: Floats, rng: Rng) -> Floats:
     return stronger.clip(0, 255)
 
 
-def woodcut(image: Floats, rng: Rng) -> Floats:
-    """A printed picture: few flat tints with dark outlines, pale islands in them as foam is cut, hatched shade."""
-    height, width = image.shape[:2]
-    grey = blur(image.mean(-1), rng.uniform(1.0, 3.0))
-    grey = grey + rng.uniform(0, 30) * soft_noise(height, width, rng.uniform(5, 16), rng)
-    levels = int(rng.integers(3, 7))
-    tint = np.digitize(grey, np.quantile(grey, np.linspace(0, 1, levels + 1)[1:-1]))
-    inks = np.stack([image[tint == each].mean(0) for each in range(levels)])
-    paper = rng.uniform(170, 250) + rng.normal(0, 12, 3) + np.array([10.0, 0.0, -15.0])
-    inks = inks + rng.uniform(0, 0.6) * (rng.uniform(20, 200, 3) - inks)
-    inks[-1] = paper
-    cut = cv2.morphologyEx(tint.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8)) > 0
-    lines = blur(cut.astype(np.float32), rng.uniform(0.4, 0.9)) * np.float32(rng.uniform(0.8, 1.8))
-    if rng.random() < 0.5:
-        y, x = np.mgrid[:height, :width]
-        angle, gap = rng.uniform(0, math.pi), rng.uniform(3, 9)
-        phase = (x * math.cos(angle) + y * math.sin(angle)) / gap + 2 * grey / 255
-        strokes = np.clip(4 * np.cos(2 * math.pi * phase) - rng.uniform(1, 3), 0, 1)
-        lines = np.maximum(lines, strokes * (tint <= int(rng.integers(levels - 1))))
-    flat = blur(inks[tint].astype(np.float32), rng.uniform(0.3, 0.7))
-    printed: Floats = _laid(flat, lines, rng.uniform(5, 70, 3)).clip(0, 255).astype(np.float32)
-    return printed
-
-
 LOOKALIKES = {
     "wires": wires,
     "branches": branches,
@@ -258,5 +234,4 @@ LOOKALIKES = {
     "bars": bars,
     "flares": flares,
     "highlights": highlights,
-    "woodcut": woodcut,
 }
