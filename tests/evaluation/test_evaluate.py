@@ -112,7 +112,7 @@ def test_report(root: Path, tmp_path: Path) -> None:
     assert "| FFD 1/4 | FFD 1/8 |" in text and "| sharp to 8 px |" in text
     assert "Photo <small>.png was left out" in text
     with Image.open(out / "grid-box.png") as grid:
-        assert grid.size == (5 * 44 + 4, 22 + 2 * 44)
+        assert grid.size == (5 * 44 + 4, 22 + 18 + 2 * 44), "a title of two lines"
 
     page = (out / "report.html").read_text()
     assert "&lt;mine&gt; &amp; yours" in page and "<small>" not in page
