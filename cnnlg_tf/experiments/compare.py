@@ -100,13 +100,8 @@ def effects(sweep: Sweep, pick: Pick) -> list[Effect]:
         return []
     fit = np.linalg.pinv(design)  # [1 + labels, v]
     told = np.isclose(fit @ design, np.eye(design.shape[1]), atol=1e-8).all(axis=1)
-    found = fit @ values.mean(axis=(1, 2))
-    low, high = _bounds(values, fit, found)
-    return [
-        Effect(axis, label, float(found[i]), float(low[i]), float(high[i]))
-        for i, (axis, label) in enumerate(labels, 1)
-        if told[i]
-    ]
+    found = _estimates(values, fit)
+    return [Effect(axis, label, *found[i]) for i, (axis, label) in enumerate(labels, 1) if told[i]]
 
 
 def pairs(sweep: Sweep, pick: Pick) -> list[Pairs]:
@@ -128,24 +123,23 @@ def pairs(sweep: Sweep, pick: Pick) -> list[Pairs]:
                 continue
             single = np.kron(np.eye(len(twins)), [1.0, -1.0])  # [pairs, variants]
             fit = np.vstack([single.mean(axis=0), single])
-            means = fit @ values.mean(axis=(1, 2))
-            told = [
-                Effect(axis, label, *map(float, three))
-                for three in zip(means, *_bounds(values, fit, means), strict=True)
-            ]
-            found.append(Pairs(told[0], dict(zip(twins, told[1:], strict=True))))
+            mean, *each = [Effect(axis, label, *told) for told in _estimates(values, fit)]
+            found.append(Pairs(mean, dict(zip(twins, each, strict=True))))
     return found
 
 
-def _bounds(values: Floats, fit: Floats, found: Floats) -> tuple[Floats, Floats]:
-    """The ends of the effects' intervals: chance of photos and chance of seeds, added as squares.
+def _estimates(values: Floats, fit: Floats) -> list[tuple[float, float, float]]:
+    """Effects with their intervals' ends: chance of photos and chance of seeds, added as squares.
 
     Args:
         values: [variants, seeds, photos].
         fit: [effects, variants], what makes effects of the variants' means.
-        found: [effects].
+
+    Returns:
+        (value, low, high) of each effect.
     """
     variants, seeds, photos = values.shape
+    found = fit @ values.mean(axis=(1, 2))
     rng = np.random.default_rng(0)
     picked = rng.multinomial(photos, np.full(photos, 1 / photos), RESAMPLES) / photos
     drawn = picked @ values.mean(axis=1).T @ fit.T  # [resamples, effects]; the same photos for all
@@ -157,7 +151,7 @@ def _bounds(values: Floats, fit: Floats, found: Floats) -> tuple[Floats, Floats]
         )  # of a variant's mean
         by_seed = student_quantile(variants * (seeds - 1)) * error * np.linalg.norm(fit, axis=1)
     low, high = (np.hypot(found - ends[0], by_seed), np.hypot(ends[1] - found, by_seed))
-    return found - low, found + high
+    return list(map(tuple, np.stack([found, found - low, found + high], axis=1).tolist()))
 
 
 def spread(runs: Sequence[Outcome], evaluation: str, kind: str, metric: str) -> tuple[float, float]:

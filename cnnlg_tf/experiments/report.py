@@ -135,37 +135,47 @@ def _by_evaluation(axis: Any, sweep: Sweep, metric: str) -> None:
 def _psnr_and_lpips(axis: Any, sweep: Sweep) -> None:
     """A point a variant, with its name; many are told by colour (the first axis) and shape (the last) in its place."""
     measured = sweep.measured()
+    named = len(measured) <= NAMED
     for name in sweep.evaluations:
         points = [
             tuple(spread(runs, name, "all", metric)[0] for metric in ("hole_psnr", "lpips"))
             for runs in measured.values()
         ]
-        if len(measured) > NAMED:
+        if not named:
             _coloured(axis, sweep, points)
             continue
         axis.scatter(*zip(*points, strict=True))
         if name == sweep.evaluations[0]:
             for title, point in zip(measured, points, strict=True):
                 axis.annotate(title, point, (4, 3), textcoords="offset points", fontsize=7)
-    axis.margins(x=0.25 if len(measured) <= NAMED else 0.05)  # for the titles beside the points
+    if named:
+        axis.margins(x=0.25)  # for the titles beside the points
+    else:
+        _key_to_colours(axis, sweep)
     axis.set(xlabel="hole PSNR dB (right is better)", ylabel="LPIPS (down is better)")
 
 
 def _coloured(axis: Any, sweep: Sweep, points: Sequence[tuple[float, ...]]) -> None:
-    """Points in the colours of the first axis's labels and the shapes of the last one's, and a legend of both."""
-    (first, colours), (last, shapes) = (list(sweep.axes.items())[place] for place in (0, -1))
+    """Points in the colours of the first axis's labels and the shapes of the last one's."""
+    colours, shapes = _looks(sweep)
     for runs, point in zip(sweep.measured().values(), points, strict=True):
-        colour, shape = (runs[0].labels[each] for each in (first, last))
-        marker = MARKERS[shapes.index(shape) % len(MARKERS)]
-        axis.scatter(*point, color=f"C{colours.index(colour)}", marker=marker)
-    if axis.get_legend() is None:
-        names = {label: ("o", f"C{number}") for number, label in enumerate(colours)}
-        if last != first:
-            names |= {label: (MARKERS[n % len(MARKERS)], "grey") for n, label in enumerate(shapes)}
-        keys = [
-            axis.scatter([], [], marker=marker, color=colour) for marker, colour in names.values()
-        ]
-        axis.legend(keys, list(names), fontsize=7)
+        labels = list(runs[0].labels.values())
+        axis.scatter(*point, color=colours[labels[0]], marker=shapes.get(labels[-1], "o"))
+
+
+def _key_to_colours(axis: Any, sweep: Sweep) -> None:
+    colours, shapes = _looks(sweep)
+    keys = [axis.scatter([], [], color=colour, marker="o") for colour in colours.values()]
+    keys += [axis.scatter([], [], color="grey", marker=marker) for marker in shapes.values()]
+    axis.legend(keys, [*colours, *shapes], fontsize=7)
+
+
+def _looks(sweep: Sweep) -> tuple[dict[str, str], dict[str, str]]:
+    """The first axis's labels -> colours, and the last one's -> markers; a single axis has colours alone."""
+    first, *others = sweep.axes.values()
+    colours = {label: f"C{number}" for number, label in enumerate(first)}
+    last = others[-1] if others else []
+    return colours, {label: MARKERS[n % len(MARKERS)] for n, label in enumerate(last)}
 
 
 def _dots(

@@ -133,11 +133,11 @@ def effects_by_share(sweep: Sweep, evaluation: str, metric: str) -> str:
 
 def paired(sweep: Sweep, evaluation: str, metric: str) -> str:
     """What each label changes between variants that differ in nothing else, a line a pair and one for their mean."""
-    columns = [pairs(sweep, pick) for pick in _kinds(sweep, evaluation, metric).values()]
+    kinds = _kinds(sweep, evaluation, metric)
+    columns = [pairs(sweep, pick) for pick in kinds.values()]
     if not columns[0]:
         return ""
-    titles = ["axis", "label", "everything else", *_kinds(sweep, evaluation, metric)]
-    lines = [_key(metric), "", *_head(titles, 3)]
+    lines = [_key(metric), "", *_head(["axis", "label", "everything else", *kinds], 3)]
     digits = DECIMALS.get(metric, 2)
     for found in zip(*columns, strict=True):  # one label, in each column
         start = (found[0].mean.axis, _against(sweep, found[0].mean))

@@ -319,7 +319,9 @@ def test_command(experiment: Path, trained: list[str], tmp_path: Path) -> None:
     assert "left" in result.output
     result = CliRunner().invoke(main, ["experiment", "nothing", "-o", str(out)])
     assert result.exit_code == 1
-    assert "Error: a configuration must be a YAML file or one of base" in result.output
+    assert "Error: a configuration must be a YAML file or one of base, generalisation, guides" in (
+        result.output
+    )
 
 
 def test_errors(experiment: Path, tmp_path: Path) -> None:

@@ -86,6 +86,14 @@ def test_many_variants_are_told_by_colour_and_shape(make_sweep: MakeSweep) -> No
     dots = [each for each in both.collections if len(each.get_offsets())]
     assert len(dots) == len(rows) and len({tuple(each.get_facecolor()[0]) for each in dots}) == 3
     assert len({each.get_paths()[0].vertices.tobytes() for each in dots}) == 2
+    alone = {"a": {str(number): 0.0 for number in range(9)}}
+    one = report._plot(make_sweep(alone, list(product(*alone.values()))), Figure).axes[2]
+    shapes = {
+        each.get_paths()[0].vertices.tobytes()
+        for each in one.collections
+        if len(each.get_offsets())
+    }
+    assert len(shapes) == 1, "the legend of a single axis shows colours"
     few = report._plot(make_sweep(axes, rows[:8]), Figure).axes[2]
     assert len(few.texts) == 8 and few.get_legend() is None
 
