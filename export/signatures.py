@@ -130,10 +130,11 @@ class Functions:
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
-            self._made[name] = self._make(name)
+            self._made[name] = self.make(name)
         return self._made[name]
 
-    def _make(self, name: str) -> Any:
+    def make(self, name: str) -> Any:
+        """Another tf.function, not traced yet."""
         import tensorflow as tf
 
         signature = SIGNATURES[name]

@@ -2,8 +2,9 @@
 
 Coarse to fine (1/8, 1/4, 1/2, 1/1 of the size). At each scale every patch that touches the hole looks for the most
 similar known patch; the patches found vote for each missing pixel; repeat. A patch is compared by the colours of the
-estimate so far and by those of the blurred guide: the guide says what belongs where, the photo how it looks. As in
-PatchMatch (Barnes et al. 2009) patches go on from their neighbours' sources; as in Wexler et al. (2007) patches vote.
+estimate so far and by those of the blurred guide: the guide says what belongs where, the photo how it looks. Beyond the
+photo's frame the network guesses, and is asked at the coarser scales alone. As in PatchMatch (Barnes et al. 2009)
+patches go on from their neighbours' sources; as in Wexler et al. (2007) patches vote.
 
 Patches are 3 x 3 cells of 2 x 2 px and lie on the grid of cells: a vote then moves whole cells. There is no loop over
 pixels: positions that touch the hole are listed, and all candidates of a round are judged at once. Colours are
@@ -14,7 +15,7 @@ so are exact in any order, and every runtime chooses alike.
 import tensorflow as tf
 
 from cnnlg_tf.models.morphology import dilated
-from cnnlg_tf.models.synthesis_scale import Scale, Synthesis
+from cnnlg_tf.models.synthesis_scale import Heed, Scale, Synthesis
 
 SCALES = (8, 4, 2, 1)
 CHANCE = (0, 8, 2, 1)  # px that a source moves by chance, at each scale
@@ -27,7 +28,7 @@ def synthesise(
     guide: tf.Tensor,
     reference: tf.Tensor | None = None,
     *,
-    passes: tuple[int, ...] = (4, 3, 2, 1),
+    passes: tuple[int, ...] = (8, 8, 6, 4),
     rounds: tuple[int, ...] = (2, 2, 2, 1),
     seed: tf.Tensor | None = None,
     temperature: tf.Tensor | float = 0.0,
@@ -56,16 +57,15 @@ def synthesise(
     if reference is not None:
         nothing = tf.cast(tf.reduce_min(reference, axis=-1, keepdims=True) < 0.0, tf.float32)
         other = (_to_integers(reference), nothing)
+    heed = Heed(_beyond(mask), sure)
     scale: Scale | None = None
     for number, factor in enumerate(SCALES):
-        finer = Scale(start, mask, thick, other, sure, factor, compact)
+        finer = Scale(start, mask, thick, other, heed, factor, compact)
         if scale is None:
             finer.begin(seed, temperature)
         else:
             finer.go_on(scale, seed, temperature)
-        for turn in range(passes[number]):
-            finer.search(turn, rounds[number], CHANCE[number])
-            finer.vote(final=number == len(SCALES) - 1 and turn == passes[number] - 1)
+        finer.improve(passes[number], rounds[number], CHANCE[number])
         scale = finer
     return finer.result(thick)
 
@@ -78,3 +78,13 @@ def _thick(mask: tf.Tensor) -> tf.Tensor:
     """The hole without its strokes: what lies within an opening by squares of THIN px."""
     core = 1.0 - dilated(1.0 - mask, THIN)
     return mask * dilated(core, THIN + 4)
+
+
+def _beyond(mask: tf.Tensor) -> tf.Tensor:
+    """Missing pixels between no two known ones, neither in their row nor in their column: the photo goes on there."""
+    known, between = 1.0 - mask, tf.zeros_like(mask)
+    for axis in (1, 2):
+        before = tf.cumsum(known, axis)
+        after = tf.reduce_sum(known, axis, keepdims=True) - before
+        between = tf.maximum(between, tf.minimum(before, after))
+    return mask * tf.cast(between < 0.5, tf.float32)

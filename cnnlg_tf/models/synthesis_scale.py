@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from cnnlg_tf.models import noise
 from cnnlg_tf.models.fill import upsample
+from cnnlg_tf.models.loops import State, repeated
 from cnnlg_tf.models.morphology import dilated
 from cnnlg_tf.models.patch_sources import (
     CELL,
@@ -25,6 +26,12 @@ from cnnlg_tf.models.pixels import border_distance, quotient
 REACH = 3  # cells around the grid of positions: the farthest neighbour that is asked
 KNOWN_SHARE = 0.05  # of a coarse pixel's area: from here on it counts as known, else strokes eat up all sources
 GUIDE_WEIGHT = float(PATCH**2)  # the guide's colour counts as much as a patch's mean colour
+BEYOND_WEIGHTS = {
+    8: GUIDE_WEIGHT,
+    4: GUIDE_WEIGHT,
+    2: 1.0,
+    1: 0.0,
+}  # the same beyond the frame, by factor
 SURE = 8.0  # how much more the guide counts where it is sure
 APART = 8  # px, what distances in the photo are counted in
 NEARNESS = 16.0  # what APART px away add to a source's squared distance: this squared
@@ -54,6 +61,16 @@ class Synthesis(NamedTuple):
     share: tf.Tensor
 
 
+class Heed(NamedTuple):
+    """Where the guide counts more or less; both [b, h, w, 1] of 0 and 1.
+
+    beyond: 1 where the photo goes on beyond its frame; sure: 1 where the guide is known to be right, None nowhere.
+    """
+
+    beyond: tf.Tensor
+    sure: tf.Tensor | None
+
+
 class _Patch(NamedTuple):
     """What each position's patch is compared by.
 
@@ -65,6 +82,20 @@ class _Patch(NamedTuple):
     energy: tf.Tensor
     guide: tf.Tensor
     weight: tf.Tensor
+
+
+class _Votes(NamedTuple):
+    """What the patches that cover each position's cell say.
+
+    mean: [n, 12], weighted; share: [n, 1, 9], what each counts; brought: [n, 9, 12], what each brings; cost: [n, 1],
+    the patches' mean, a pixel; some: [n, 1], 1 where there is a vote.
+    """
+
+    mean: tf.Tensor
+    share: tf.Tensor
+    brought: tf.Tensor
+    cost: tf.Tensor
+    some: tf.Tensor
 
 
 class _Field(NamedTuple):
@@ -83,7 +114,7 @@ class Scale:
         mask: tf.Tensor,
         thick: tf.Tensor,
         reference: tuple[tf.Tensor, tf.Tensor] | None,
-        sure: tf.Tensor | None,
+        heed: "Heed",
         factor: int,
         compact: bool,
     ) -> None:
@@ -129,11 +160,13 @@ class Scale:
         self.estimate = tf.reshape(folded, [self.count, 3 * CELL**2])
         weights = self._grid(1.3 ** (-CELL * border_distance(cells, DEPTH_STEPS)))[:, 0]
         self.weights = tf.gather(weights, self.around)  # [n, 9]
-        self.trust = tf.ones([tf.size(self.positions), 1])  # how much the guide counts
-        if sure is not None:
-            side = CELL * factor
-            sure = self._grid(tf.nn.max_pool2d(sure, side, side, "VALID"))
-            self.trust += SURE * tf.gather(sure, self.positions)
+        # how much the guide counts
+        self.trust = tf.ones([tf.size(self.positions), 1])
+        if heed.sure is not None:
+            self.trust += SURE * self._at_positions(heed.sure)
+        self.beyond = self._at_positions(heed.beyond)
+        less = GUIDE_WEIGHT - BEYOND_WEIGHTS[factor]
+        self.guide_weight = GUIDE_WEIGHT * self.trust - less * self.beyond
         self.field = _Field(tf.fill([self.count], -1), tf.fill([self.count], UNUSABLE))
         self.exhaustive = False
 
@@ -142,7 +175,7 @@ class Scale:
         self.usable, self.usable_energy = self._list_usable(seed, temperature)
         self.exhaustive = True
         self._take(*self._match_guide(self.usable, self.usable_energy))
-        self.vote(final=False)
+        self._vote()
 
     def go_on(
         self, coarser: "Scale", seed: tf.Tensor | None, temperature: tf.Tensor | float
@@ -165,9 +198,10 @@ class Scale:
         found, cost = self._match_guide(tf.gather(listed, few), tf.gather(energy, few))
         faint = FAINT / self.trust[:, 0]
         farther = self._off_colour(here) > 4.0 * self._off_colour(found) + faint
-        stays = whole & ~(farther & (cost < UNUSABLE))
+        heeded = self.guide_weight[:, 0] > 0.0
+        stays = whole & ~(farther & heeded & (cost < UNUSABLE))
         self._take(tf.where(stays, here, found), tf.where(stays, 0.0, cost))
-        self.vote(final=False)
+        self._vote()
 
     def _list_usable(
         self, seed: tf.Tensor | None, temperature: tf.Tensor | float
@@ -220,12 +254,31 @@ class Scale:
         query, keys = _weighed(tf.reshape(query, [-1, 27]), keys, self.trust)
         return self._match(query, keys, tf.where(energy < UNUSABLE, 0.0, UNUSABLE), sources)
 
-    def search(self, turn: int, rounds: int, chance: int) -> None:
+    def improve(self, passes: int, rounds: int, chance: int) -> None:
+        """Search and vote `passes` times, each search with so many `rounds` of candidates."""
+
+        def one(turn: tf.Tensor, state: State) -> State:
+            self._set_state(state)
+            self._search(turn, rounds, chance)
+            self._vote()
+            return self._state()
+
+        self._set_state(repeated(passes, one, self._state()))
+
+    def _state(self) -> State:
+        """What a pass changes."""
+        return *self.field, self.estimate
+
+    def _set_state(self, state: State) -> None:
+        source, cost, self.estimate = state
+        self.field = _Field(source, cost)
+
+    def _search(self, turn: tf.Tensor, rounds: int, chance: int) -> None:
         """Better sources: the best of all at the coarsest scale, then neighbours' and some by chance."""
         target = tf.gather(self.estimate, self.around)  # [n, 9, 12]
         target = tf.reshape(target, [-1, 9 * 3 * CELL**2])
         guide = tf.gather(self.sources.guide, self.anchors)  # [n, 3]
-        weight = GUIDE_WEIGHT * self.trust
+        weight = self.guide_weight
         if self.exhaustive:
             keys = tf.gather(self.sources.blocks, self.sources.around(self.usable))
             keys = tf.reshape(keys, [-1, 9 * 3 * CELL**2])
@@ -240,7 +293,7 @@ class Scale:
             weight,
         )
         for number in range(rounds):
-            self._improve(patch, number, turn * rounds + number, chance)
+            self._try_candidates(patch, number, turn * rounds + number, chance)
 
     def _match(
         self, query: tf.Tensor, keys: tf.Tensor, size: tf.Tensor, sources: tf.Tensor
@@ -280,7 +333,7 @@ class Scale:
         at = tf.stack([row, column], axis=-1) + MARGIN * REACH * unit  # none is negative
         return NEARNESS * tf.cast(quotient(at, unit) - MARGIN * REACH, tf.float32)
 
-    def _improve(self, patch: "_Patch", number: int, draw: int, chance: int) -> None:
+    def _try_candidates(self, patch: "_Patch", number: int, draw: tf.Tensor, chance: int) -> None:
         """One round: the cheapest of a position's own source, those that go on from neighbours', and some by chance."""
         own = tf.maximum(tf.gather(self.field.source, self.positions), 0)[:, None]  # [n, 1]
         ways, back = self.ways, self.back
@@ -305,12 +358,12 @@ class Scale:
         at = self.numbers * joined.shape[1] + best
         self._take(tf.gather(tf.reshape(joined, [-1]), at), tf.gather(tf.reshape(cost, [-1]), at))
 
-    def _noise(self, draw: int) -> tf.Tensor:
+    def _noise(self, draw: tf.Tensor) -> tf.Tensor:
         """Two displacements a position, [n, 2, 2] in [-1, 1]."""
         _, row, column = self.place
-        draws = [2018 * draw, 2018 * draw + 1009]
+        draws = 2018 * draw + tf.constant([0, 1009])
         # NOISE_COUNT more: beyond the border rows and columns are negative
-        at = (row * 37 + column * 11)[:, None] + tf.constant([d + NOISE_COUNT for d in draws])
+        at = (row * 37 + column * 11)[:, None] + draws + NOISE_COUNT
         return tf.gather(tf.constant(NOISE), at - NOISE_COUNT * quotient(at, NOISE_COUNT))
 
     def _left_out(self, seed: tf.Tensor, temperature: tf.Tensor | float) -> tf.Tensor:
@@ -330,38 +383,44 @@ class Scale:
         colour = patch.weight * tf.reduce_sum(tf.square(difference), axis=-1)
         return tf.gather(self.sources.energy, choices) + product + patch.energy + colour
 
-    def vote(self, final: bool) -> None:
-        """Each missing pixel: the weighted mean of what the patches that cover it bring."""
+    def _vote(self) -> None:
+        """Each missing pixel: the weighted mean of what the patches that cover it bring, rounded."""
+        votes = self._votes()
+        self._write(tf.floor(votes.mean + 0.5), votes)
+
+    def result(self, thick: tf.Tensor) -> Synthesis:
+        """At full size: a last vote, not rounded, and how it went."""
+        votes = self._votes()
+        self._write(votes.mean, votes)
+        second = tf.matmul(votes.share, tf.square(votes.brought))[:, 0]
+        variance = tf.nn.relu(second - tf.square(votes.mean))
+        variance = tf.reduce_mean(variance, axis=-1, keepdims=True)
+        about = tf.concat([votes.cost / 3.0, variance, votes.some], axis=-1)
+        about = tf.tensor_scatter_nd_update(tf.zeros([self.count, 3]), self.at, about)
+        distance, spread, share = tf.split(thick * upsample(self._unfold(about), CELL), 3, axis=-1)
+        image = tf.nn.depth_to_space(self._unfold(self.estimate), CELL)
+        return Synthesis(image / 255.0, tf.sqrt(distance) / 255.0, tf.sqrt(spread) / 255.0, share)
+
+    def _votes(self) -> "_Votes":
         source = tf.gather(self.field.source, self.around)  # [n, 9]
-        brought = self.sources.moved(source, self.to_middle)
-        rows = tf.gather(self.sources.blocks, brought)  # [n, 9, 12]
+        rows = tf.gather(self.sources.blocks, self.sources.moved(source, self.to_middle))
         cost = tf.gather(self.field.cost, self.around)
         good = tf.cast(cost < 0.5 * UNUSABLE, tf.float32)
         cost = good * cost / PATCH**2
         count = tf.maximum(tf.reduce_sum(good, axis=1, keepdims=True), 1.0)
-        typical = tf.reduce_sum(cost, axis=1, keepdims=True) / count  # [n, 1]
+        typical = tf.reduce_sum(cost, axis=1, keepdims=True) / count
         share = good * tf.exp(-cost / (0.7 * typical + 2.0)) * self.weights
         total = tf.reduce_sum(share, axis=1, keepdims=True)
         some = tf.cast(total > 0.0, tf.float32)
-        share = (share / tf.maximum(total, 1e-20))[:, None]  # [n, 1, 9]
-        value = tf.matmul(share, rows)[:, 0]  # [n, 12]
-        missing = self.thick * some
-        if final:
-            second = tf.matmul(share, tf.square(rows))[:, 0]
-            variance = tf.reduce_mean(tf.nn.relu(second - tf.square(value)), -1, keepdims=True)
-            self.about = tf.concat([typical / 3.0, variance, some], axis=-1)
-        else:
-            value = tf.floor(value + 0.5)
+        share = (share / tf.maximum(total, 1e-20))[:, None]
+        return _Votes(tf.matmul(share, rows)[:, 0], share, rows, typical, some)
+
+    def _write(self, value: tf.Tensor, votes: "_Votes") -> None:
+        """Lay [n, 12] where pixels are missing and there are votes."""
+        missing = self.thick * votes.some
         before = tf.gather(self.estimate, self.positions)
         value = before + missing * (value - before)
         self.estimate = tf.tensor_scatter_nd_update(self.estimate, self.at, value)
-
-    def result(self, thick: tf.Tensor) -> Synthesis:
-        """After the last vote at full size."""
-        about = tf.tensor_scatter_nd_update(tf.zeros([self.count, 3]), self.at, self.about)
-        distance, spread, share = tf.split(thick * upsample(self._unfold(about), CELL), 3, axis=-1)
-        image = tf.nn.depth_to_space(self._unfold(self.estimate), CELL)
-        return Synthesis(image / 255.0, tf.sqrt(distance) / 255.0, tf.sqrt(spread) / 255.0, share)
 
     def _take(self, source: tf.Tensor, cost: tf.Tensor) -> None:
         if not self.compact:  # what need not be matched offers nothing to its neighbours
@@ -376,6 +435,12 @@ class Scale:
         """[b, h / 2, w / 2, c] -> [n, c], with a border of zeros."""
         edge = [REACH, REACH]
         return tf.reshape(tf.pad(cells, [[0, 0], edge, edge, [0, 0]]), [-1, cells.shape[-1]])
+
+    def _at_positions(self, mask: tf.Tensor) -> tf.Tensor:
+        """Where cells hold some of a full size mask, [b, h, w, 1] of 0 and 1: [n, 1]."""
+        side = CELL * self.factor
+        cells = self._grid(tf.nn.max_pool2d(mask, side, side, "VALID"))
+        return tf.gather(cells, self.positions)
 
     def _unfold(self, grid: tf.Tensor) -> tf.Tensor:
         """[n, c] -> [b, h / 2, w / 2, c], without the border."""
