@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnlg_tf.export.signatures import SIGNATURES, Functions
-from cnnlg_tf.models.loops import unrolled
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,8 @@ class FrozenGraph:
 def freeze(functions: Functions, name: str) -> FrozenGraph:
     """Freeze a signature for inference, without loops; what is free in it stays so."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    from cnnlg_tf.models.loops import unrolled
 
     signature = SIGNATURES[name]
     with (

@@ -15,6 +15,7 @@ so are exact in any order, and every runtime chooses alike.
 import tensorflow as tf
 
 from cnnlg_tf.models.morphology import dilated
+from cnnlg_tf.models.pixels import beyond_frame
 from cnnlg_tf.models.synthesis_scale import Heed, Scale, Synthesis
 
 SCALES = (8, 4, 2, 1)
@@ -57,7 +58,7 @@ def synthesise(
     if reference is not None:
         nothing = tf.cast(tf.reduce_min(reference, axis=-1, keepdims=True) < 0.0, tf.float32)
         other = (_to_integers(reference), nothing)
-    heed = Heed(_beyond(mask), sure)
+    heed = Heed(beyond_frame(mask), sure)
     scale: Scale | None = None
     for number, factor in enumerate(SCALES):
         finer = Scale(start, mask, thick, other, heed, factor, compact)
@@ -78,13 +79,3 @@ def _thick(mask: tf.Tensor) -> tf.Tensor:
     """The hole without its strokes: what lies within an opening by squares of THIN px."""
     core = 1.0 - dilated(1.0 - mask, THIN)
     return mask * dilated(core, THIN + 4)
-
-
-def _beyond(mask: tf.Tensor) -> tf.Tensor:
-    """Missing pixels between no two known ones, neither in their row nor in their column: the photo goes on there."""
-    known, between = 1.0 - mask, tf.zeros_like(mask)
-    for axis in (1, 2):
-        before = tf.cumsum(known, axis)
-        after = tf.reduce_sum(known, axis, keepdims=True) - before
-        between = tf.maximum(between, tf.minimum(before, after))
-    return mask * tf.cast(between < 0.5, tf.float32)

@@ -36,3 +36,16 @@ def border_distance(cells: tf.Tensor, most: int) -> tf.Tensor:
         total += rest
         rest = 1.0 - dilated(1.0 - rest, 3)
     return total
+
+
+def beyond_frame(mask: tf.Tensor) -> tf.Tensor:
+    """Missing pixels between no two known ones, neither in their row nor in their column: there the photo goes on.
+
+    mask: [b, h, w, 1] of 0 and 1, 1 = missing -> the same shape; all of a photo without known pixels.
+    """
+    known, between = 1.0 - mask, tf.zeros_like(mask)
+    for axis in (1, 2):
+        before = tf.cumsum(known, axis)
+        after = tf.reduce_sum(known, axis, keepdims=True) - before
+        between = tf.maximum(between, tf.minimum(before, after))
+    return mask * tf.cast(between < 0.5, tf.float32)

@@ -102,6 +102,27 @@ def test_of_sources_that_are_nearly_alike_the_nearer_is_taken(
     assert more == pytest.approx(0.0 if nearer else 1.0, abs=0.25)
 
 
+def test_beyond_the_frame_the_guide_says_nothing_of_what_is_fine() -> None:
+    """A guide of fine stripes, which are grey at coarser scales; a photo of such stripes, and of grain."""
+    rng = np.random.default_rng(0)
+    grain = np.asarray(tf.nn.avg_pool2d(rng.uniform(0, 1, (1, 128, 160, 3)), 3, 1, "SAME"))
+    lines = np.tile([0.3, 0.3, 0.7, 0.7], 40)[None, None, :, None]
+    image = np.where(np.arange(128)[None, :, None, None] < 32, lines, grain).astype(np.float32)
+    guide = np.broadcast_to(lines, image.shape).astype(np.float32)
+
+    def striped(columns: slice) -> float:
+        """How much of the stripes is in rows of grain."""
+        mask = np.zeros((1, 128, 160, 1), np.float32)
+        mask[:, 48:112, columns] = 1.0
+        mask[:, :, columns] += float(columns.stop == 160)  # all of the strip
+        mask = np.minimum(mask, 1.0)
+        laid = run(image, mask, guide).image[0, 64:96, columns]
+        return float(np.corrcoef(laid.ravel(), guide[0, 64:96, columns].ravel())[0, 1])
+
+    within, beyond = striped(slice(56, 104)), striped(slice(112, 160))
+    assert within > 0.6 and beyond < 0.5 * within
+
+
 def test_strokes_are_left_to_the_guide() -> None:
     image, mask = stripes(64, 8.0), np.zeros((1, 64, 64, 1), np.float32)
     mask[:, :, 30:34] = 1.0
