@@ -19,7 +19,7 @@ from cnnlg_tf.models.pixels import beyond_frame
 from cnnlg_tf.models.synthesis_scale import Heed, Scale, Synthesis
 
 SCALES = (8, 4, 2, 1)
-CHANCE = (0, 8, 2, 1)  # px that a source moves by chance, at each scale
+CHANCE = (0, 8, 2, 0)  # px that a source moves by chance, at each scale
 THIN = 7  # px; parts of the hole thinner than this are the network's alone
 
 

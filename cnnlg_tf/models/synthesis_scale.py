@@ -337,7 +337,8 @@ class Scale:
         """One round: the cheapest of a position's own source, those that go on from neighbours', and some by chance."""
         own = tf.maximum(tf.gather(self.field.source, self.positions), 0)[:, None]  # [n, 1]
         ways, back = self.ways, self.back
-        if number % 2:  # the near ones alone
+        near_alone = number % 2 or self.factor == 1  # far ones hardly help there, and cost the most
+        if near_alone:
             ways = ways[: len(NEAR)]
             back = Step(*(None if step is None else step[: len(NEAR)] for step in back))
         source = tf.gather(self.field.source, self._on_grid(self.at + ways))  # [n, w]
@@ -351,7 +352,7 @@ class Scale:
             choices.append(self.sources.moved(own, step))
         joined = tf.concat(choices, axis=1)  # [n, c]
         cost = self._cost(joined, patch)
-        near = continued if number % 2 else continued[:, : len(NEAR)]
+        near = continued if near_alone else continued[:, : len(NEAR)]
         same = joined[:, :, None] == near[:, None]
         agreeing = tf.reduce_sum(tf.cast(same, tf.float32), axis=-1)
         best = tf.argmin(cost * (1.0 - 0.25 * COHERENCE * agreeing), axis=1, output_type=tf.int32)

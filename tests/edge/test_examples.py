@@ -53,7 +53,7 @@ def header_folder() -> Path | None:
     return next((f for f in folders if (f / "onnxruntime_c_api.h").exists()), None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # of the export's scope, whose minute a skip saves
 def repair_cpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """docs/edge/repair.cpp, built against the library in onnxruntime's Python package."""
     ort = pytest.importorskip("onnxruntime", reason="needs onnxruntime (extra `onnx`)")
