@@ -51,7 +51,7 @@ class MergeConfig(Section):
 
     enabled: bool = True
     passes: tuple[Count, Count, Count, Count] = (8, 8, 6, 4)
-    rounds: tuple[Count, Count, Count, Count] = (2, 2, 2, 1)
+    rounds: tuple[Count, Count, Count, Count] = (2, 2, 1, 1)
     widths: tuple[Count, Count] = (32, 64)
 
 

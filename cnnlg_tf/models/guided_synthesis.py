@@ -30,7 +30,7 @@ def synthesise(
     reference: tf.Tensor | None = None,
     *,
     passes: tuple[int, ...] = (8, 8, 6, 4),
-    rounds: tuple[int, ...] = (2, 2, 2, 1),
+    rounds: tuple[int, ...] = (2, 2, 1, 1),
     seed: tf.Tensor | None = None,
     temperature: tf.Tensor | float = 0.0,
     kept: tf.Tensor | None = None,
