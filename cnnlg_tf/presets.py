@@ -46,7 +46,7 @@ PRESETS = {
     "photos": Preset(
         description="photos of any kind, from 16 px to 24 megapixels",
         source="photos",
-        sha256="dfc31563e03757dcdb01dfb424c3be4aafea2bf97aa3176a89ef29074369b7db",
+        sha256="1010785ee7138ead23085b24e5f406c22254ef854df7d1844ac992decace9012",
         licence="research and evaluation; see photos.LICENSE",
         data="BSDS500 validation, 100 photos, 256 px: cnnlg-tf evaluate --photos PHOTOS -o out/report",
         figures={

@@ -1,8 +1,8 @@
-"""Put the damage finder of one checkpoint into a published model: it is trained by itself, often later."""
+"""Put a part of one checkpoint into a published model: the damage finder, which is trained by itself, or the merge."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -12,32 +12,45 @@ from cnnlg_tf.errors import CheckpointError
 from cnnlg_tf.files import atomic_path
 from cnnlg_tf.integrity import ABOUT, SUMS, file_sums
 
-FINDER = "damage_finder"
-PARTS = (FINDER, "mask_refiner")  # of the model's configuration, that come with the finder
+
+class Part(NamedTuple):
+    """A part of a model: where its weights lie in a file, and which sections of the model's configuration it brings."""
+
+    weights: str
+    sections: tuple[str, ...]
+
+    def holds(self, name: str) -> bool:
+        """Whether a group or weight of a file is of this part."""
+        return name == self.weights or name.startswith(f"{self.weights}/")
 
 
-def transplant_finder(
-    model: str | Path, finder: str | Path, folder: str | Path, shift: float = 0.0
+FINDER = Part("damage_finder", ("damage_finder", "mask_refiner"))
+MERGE = Part("layers/merge", ("merge",))
+
+
+def transplant(
+    model: str | Path, donor: str | Path, folder: str | Path, part: Part, shift: float = 0.0
 ) -> Path:
-    """Write a checkpoint with all weights of `model` but its finder's, which are those of `finder`.
+    """Write a checkpoint with all weights of `model` but those of a part, which are the donor's.
 
     Nothing is run: weights are copied from file to file, in `model`'s precision, so that the two may differ in all
-    other parts, and `model` may hold a finder of another architecture.
+    other parts, and in the architecture of this one.
 
     Args:
         model: a checkpoint, published or not; its training state stays behind.
-        finder: a checkpoint or a run with a phase of kind `damage`.
+        donor: a checkpoint or a run.
         folder: where to write; it may be `model`.
+        part: FINDER, trained in phases of kind `damage`, or MERGE.
         shift: is taken off the finder's logits, so that 1/2 becomes the threshold chosen on photos kept from training.
 
     Raises:
-        CheckpointError: one of them is no checkpoint, or has no finder.
+        CheckpointError: one of them is no checkpoint, or the donor has no such part.
     """
     import h5py
     import numpy as np
 
-    base, other, folder = find_checkpoint(model), find_checkpoint(finder), Path(folder)
-    config = _merged(base, other)
+    base, other, folder = find_checkpoint(model), find_checkpoint(donor), Path(folder)
+    config = _joined(base, other, part.sections)
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         with (
@@ -45,37 +58,37 @@ def transplant_finder(
             h5py.File(other / WEIGHTS) as source,
             h5py.File(temporary / WEIGHTS, "w") as target,
         ):
-            if FINDER not in source:
+            if part.weights not in source:
                 raise CheckpointError(
-                    f"{other / WEIGHTS} must hold a {FINDER}. Received: {sorted(source)}"
+                    f"{other / WEIGHTS} must hold a {part.sections[0]}. Received: {sorted(source)}"
                 )
             halved = any(
                 isinstance(x, h5py.Dataset) and x.dtype == np.float16 for x in _items(kept).values()
             )
             for name, item in _items(kept).items():
-                if name.partition("/")[0] != FINDER:
+                if not part.holds(name):
                     _copy(name, item, target, halved=False)
             for name, item in _items(source).items():
-                if name.partition("/")[0] == FINDER:
+                if part.holds(name):
                     _copy(name, item, target, halved)
-            target[f"{FINDER}/head/vars/1"][...] -= target[f"{FINDER}/head/vars/1"].dtype.type(
-                shift
-            )
+            if part == FINDER:
+                bias = target[f"{part.weights}/head/vars/1"]
+                bias[...] -= bias.dtype.type(shift)
         (temporary / CONFIG).write_text(config, encoding="utf-8")
         about = {**read_about(base), SUMS: file_sums(temporary)}
         (temporary / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
     return folder
 
 
-def _merged(base: Path, finder: Path) -> str:
-    """The configuration of `base` with the finder's parts of the other's."""
+def _joined(base: Path, donor: Path, sections: tuple[str, ...]) -> str:
+    """The configuration of `base` with these sections of the other's model."""
     try:
-        trees = [yaml.safe_load((f / CONFIG).read_text(encoding="utf-8")) for f in (base, finder)]
+        trees = [yaml.safe_load((f / CONFIG).read_text(encoding="utf-8")) for f in (base, donor)]
         own, other = (tree["model"] for tree in trees)
-        own |= {part: other[part] for part in PARTS}
+        own |= {section: other[section] for section in sections}
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f"{base / CONFIG} and {finder / CONFIG} must each hold a model's configuration. Received: {error!r}"
+            f"{base / CONFIG} and {donor / CONFIG} must each hold a model's configuration. Received: {error!r}"
         ) from error
     return dump_config(parse_config(trees[0], str(base / CONFIG)))
 

@@ -1,4 +1,4 @@
-"""The finder of one checkpoint in another: its weights and its parts of the configuration, and nothing else."""
+"""A part of one checkpoint in another: its weights and its sections of the configuration, and nothing else."""
 
 import shutil
 from pathlib import Path
@@ -21,15 +21,15 @@ from cnnlg_tf.config import (
 from cnnlg_tf.errors import CheckpointError
 from cnnlg_tf.integrity import damage
 from cnnlg_tf.publish import publish
-from cnnlg_tf.transplant import transplant_finder
+from cnnlg_tf.transplant import FINDER, MERGE, transplant
 
 Made = tuple[Path, Any]  # a checkpoint's folder and its model
 
 
-def _make(folder: Path, model_config: Any, seed: int) -> Made:
+def _make(folder: Path, model_config: Any, seed: int, merging: bool = False) -> Made:
     from cnnlg_tf.models.cnnlg import CNNLG
 
-    merge = model_config.merge.model_copy(update={"enabled": False})
+    merge = model_config.merge.model_copy(update={"enabled": merging})
     model_config = model_config.model_copy(update={"merge": merge})
     config = parse_config(
         {
@@ -69,7 +69,7 @@ def _same(a: Any, b: Any, tolerance: float) -> bool:
 
 
 def test_the_finder_comes_and_all_else_stays(base: Made, finder: Made, tmp_path: Path) -> None:
-    joined = load(transplant_finder(base[0], finder[0], tmp_path / "joined", shift=1.5))
+    joined = load(transplant(base[0], finder[0], tmp_path / "joined", FINDER, shift=1.5))
     for part in ("prior", "latent_guide", "gradient_guide"):
         assert _same(getattr(joined, part), getattr(base[1], part), 0.0)
     assert joined.config.damage_finder.widths == (4, 8, 8, 4)
@@ -83,7 +83,7 @@ def test_a_published_model_stays_float16_and_may_be_replaced_itself(
     base: Made, finder: Made, tmp_path: Path
 ) -> None:
     published = publish(base[0], tmp_path / "published")
-    transplant_finder(published, finder[0], published)
+    transplant(published, finder[0], published, FINDER)
     with h5py.File(published / WEIGHTS) as file, h5py.File(finder[0] / WEIGHTS) as other:
         ours, theirs = (each["damage_finder/head/vars/0"] for each in (file, other))
         assert ours.dtype == np.float16
@@ -92,18 +92,33 @@ def test_a_published_model_stays_float16_and_may_be_replaced_itself(
     assert damage(published, (WEIGHTS, CONFIG)) is None
 
 
+def test_the_merge_comes_with_its_passes(
+    base: Made, tiny_model_config: Any, tmp_path: Path
+) -> None:
+    passes = tiny_model_config.merge.model_copy(update={"passes": (3, 2, 1, 1)})
+    changed = tiny_model_config.model_copy(update={"merge": passes})
+    folder, donor = _make(tmp_path / "donor", changed, 2, merging=True)
+    joined = load(transplant(base[0], folder, tmp_path / "joined", MERGE))
+    assert joined.config.merge.enabled and joined.config.merge.passes == (3, 2, 1, 1)
+    assert _same(joined.merge, donor.merge, 0.0)
+    for part in ("prior", "latent_guide", "gradient_guide", "damage_finder"):
+        assert _same(getattr(joined, part), getattr(base[1], part), 0.0)
+    with pytest.raises(CheckpointError, match="must hold a merge"):
+        transplant(folder, base[0], tmp_path / "none", MERGE)
+
+
 def test_what_is_no_model_with_a_finder_is_told(base: Made, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(base[0], other)
     with h5py.File(other / WEIGHTS, "a") as file:
         del file["damage_finder"]
     with pytest.raises(CheckpointError, match=r"must hold a damage_finder. Received: \['grad"):
-        transplant_finder(base[0], other, tmp_path / "joined")
+        transplant(base[0], other, tmp_path / "joined", FINDER)
     with pytest.raises(CheckpointError, match="a model must be a checkpoint folder"):
-        transplant_finder(base[0], tmp_path / "none", tmp_path / "joined")
+        transplant(base[0], tmp_path / "none", tmp_path / "joined", FINDER)
     tree = yaml.safe_load((other / CONFIG).read_text())
     del tree["model"]
     (other / CONFIG).write_text(yaml.safe_dump(tree))
     with pytest.raises(CheckpointError, match="must each hold a model's configuration"):
-        transplant_finder(base[0], other, tmp_path / "joined")
+        transplant(base[0], other, tmp_path / "joined", FINDER)
     assert not (tmp_path / "joined").exists()

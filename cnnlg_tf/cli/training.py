@@ -51,6 +51,7 @@ def pack(photos: str, out: str, shards: int) -> None:
     show_default=True,
     help="Taken off its logits: 1/2 becomes the threshold chosen on photos kept from training.",
 )
+@click.option("--merge", type=click.Path(), help="A checkpoint or run whose merge is taken in.")
 def publish(
     model: str,
     out: str,
@@ -58,16 +59,19 @@ def publish(
     share: float,
     finder: str | None,
     finder_shift: float,
+    merge: str | None,
 ) -> None:
     """Write MODEL, a checkpoint or a run, to give away: float16 weights, no training state."""
     from cnnlg_tf.publish import publish as write
     from cnnlg_tf.startup import start_tensorflow
-    from cnnlg_tf.transplant import transplant_finder
+    from cnnlg_tf.transplant import FINDER, MERGE, transplant
 
     start_tensorflow()
     write(model, out, average_with, share)
     if finder is not None:
-        transplant_finder(out, finder, out, finder_shift)
+        transplant(out, finder, out, FINDER, finder_shift)
+    if merge is not None:
+        transplant(out, merge, out, MERGE)
     click.echo(f"wrote {out}")
 
 
