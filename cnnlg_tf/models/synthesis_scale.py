@@ -26,12 +26,8 @@ from cnnlg_tf.models.pixels import border_distance, quotient
 REACH = 3  # cells around the grid of positions: the farthest neighbour that is asked
 KNOWN_SHARE = 0.05  # of a coarse pixel's area: from here on it counts as known, else strokes eat up all sources
 GUIDE_WEIGHT = float(PATCH**2)  # the guide's colour counts as much as a patch's mean colour
-BEYOND_WEIGHTS = {
-    8: GUIDE_WEIGHT,
-    4: GUIDE_WEIGHT,
-    2: 1.0,
-    1: 0.0,
-}  # the same beyond the frame, by factor
+# the same beyond the frame, by the scale's factor
+BEYOND_WEIGHTS = {8: GUIDE_WEIGHT, 4: GUIDE_WEIGHT, 2: 1.0, 1: 0.0}
 SURE = 8.0  # how much more the guide counts where it is sure
 APART = 8  # px, what distances in the photo are counted in
 NEARNESS = 16.0  # what APART px away add to a source's squared distance: this squared
@@ -114,7 +110,7 @@ class Scale:
         mask: tf.Tensor,
         thick: tf.Tensor,
         reference: tuple[tf.Tensor, tf.Tensor] | None,
-        heed: "Heed",
+        heed: Heed,
         factor: int,
         compact: bool,
     ) -> None:
@@ -160,13 +156,11 @@ class Scale:
         self.estimate = tf.reshape(folded, [self.count, 3 * CELL**2])
         weights = self._grid(1.3 ** (-CELL * border_distance(cells, DEPTH_STEPS)))[:, 0]
         self.weights = tf.gather(weights, self.around)  # [n, 9]
-        # how much the guide counts
-        self.trust = tf.ones([tf.size(self.positions), 1])
+        self.trust = tf.ones([tf.size(self.positions), 1])  # how much the guide counts
         if heed.sure is not None:
             self.trust += SURE * self._at_positions(heed.sure)
-        self.beyond = self._at_positions(heed.beyond)
-        less = GUIDE_WEIGHT - BEYOND_WEIGHTS[factor]
-        self.guide_weight = GUIDE_WEIGHT * self.trust - less * self.beyond
+        less = (GUIDE_WEIGHT - BEYOND_WEIGHTS[factor]) * self._at_positions(heed.beyond)
+        self.guide_weight = GUIDE_WEIGHT * self.trust - less
         self.field = _Field(tf.fill([self.count], -1), tf.fill([self.count], UNUSABLE))
         self.exhaustive = False
 
@@ -278,19 +272,18 @@ class Scale:
         target = tf.gather(self.estimate, self.around)  # [n, 9, 12]
         target = tf.reshape(target, [-1, 9 * 3 * CELL**2])
         guide = tf.gather(self.sources.guide, self.anchors)  # [n, 3]
-        weight = self.guide_weight
         if self.exhaustive:
             keys = tf.gather(self.sources.blocks, self.sources.around(self.usable))
             keys = tf.reshape(keys, [-1, 9 * 3 * CELL**2])
             colours = tf.gather(self.sources.guide, self.usable)
-            wanted, colours = _weighed(guide, colours, weight)
+            wanted, colours = _weighed(guide, colours, self.guide_weight)
             query, keys = tf.concat([target, wanted], -1), tf.concat([keys, colours], -1)
             self._take(*self._match(query, keys, self.usable_energy, self.usable))
         patch = _Patch(
             (-2.0 * target)[..., None],  # not of [.., 1], which onnxruntime multiplies one by one
             tf.reduce_sum(tf.square(target), axis=-1, keepdims=True),
             guide[:, None],
-            weight,
+            self.guide_weight,
         )
         for number in range(rounds):
             self._try_candidates(patch, number, turn * rounds + number, chance)
@@ -402,7 +395,7 @@ class Scale:
         image = tf.nn.depth_to_space(self._unfold(self.estimate), CELL)
         return Synthesis(image / 255.0, tf.sqrt(distance) / 255.0, tf.sqrt(spread) / 255.0, share)
 
-    def _votes(self) -> "_Votes":
+    def _votes(self) -> _Votes:
         source = tf.gather(self.field.source, self.around)  # [n, 9]
         rows = tf.gather(self.sources.blocks, self.sources.moved(source, self.to_middle))
         cost = tf.gather(self.field.cost, self.around)
@@ -416,7 +409,7 @@ class Scale:
         share = (share / tf.maximum(total, 1e-20))[:, None]
         return _Votes(tf.matmul(share, rows)[:, 0], share, rows, typical, some)
 
-    def _write(self, value: tf.Tensor, votes: "_Votes") -> None:
+    def _write(self, value: tf.Tensor, votes: _Votes) -> None:
         """Lay [n, 12] where pixels are missing and there are votes."""
         missing = self.thick * votes.some
         before = tf.gather(self.estimate, self.positions)

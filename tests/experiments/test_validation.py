@@ -27,8 +27,12 @@ def _expected_nll(case: Case) -> float:
 def test_untrained_model(
     tiny_model_config: ModelConfig, photo_folder: Callable[..., Path], latent_guide: bool
 ) -> None:
-    guide = tiny_model_config.latent_guide.model_copy(update={"enabled": latent_guide})
-    model = CNNLG(tiny_model_config.model_copy(update={"latent_guide": guide}))
+    parts = {"latent_guide": latent_guide, "merge": False, "damage_finder": False}
+    sections = {
+        name: getattr(tiny_model_config, name).model_copy(update={"enabled": enabled})
+        for name, enabled in parts.items()
+    }
+    model = CNNLG(tiny_model_config.model_copy(update=sections))
     root = photo_folder(count=2)
     cases = list(CaseSet(root, ("box", "thin"), 32))
     found = validate(model, cases)

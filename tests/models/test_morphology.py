@@ -5,6 +5,7 @@ import tensorflow as tf
 from cnnlg_tf.models.fill import membrane_fill
 from cnnlg_tf.models.guided_synthesis import synthesise
 from cnnlg_tf.models.morphology import dilated, largest_along, windowed
+from cnnlg_tf.models.synthesis_scale import Synthesis
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 11, (1, 3), (7, 1), (3, 9)])
@@ -31,8 +32,14 @@ def test_windowed_graphs_give_the_same() -> None:
     mask = np.zeros((1, 64, 48, 1), np.float32)
     mask[:, 16:40, 12:34] = 1.0
 
+    once = (1, 1, 1, 1)
+
     def both() -> tuple[tf.Tensor, tf.Tensor, set[str]]:
-        graph = tf.function(lambda: (membrane_fill(image, mask), synthesise(image, mask, image)))
+        def run() -> tuple[tf.Tensor, Synthesis]:
+            laid = synthesise(image, mask, image, passes=once, rounds=once)
+            return membrane_fill(image, mask), laid
+
+        graph = tf.function(run)
         concrete = graph.get_concrete_function()
         fill, laid = concrete()
         return fill, laid.image, {op.type for op in concrete.graph.get_operations()}

@@ -154,15 +154,20 @@ def test_sketches_are_for_phases_that_repair(make_config: Any) -> None:
     "method", [pytest.param("exact", marks=pytest.mark.slow), "finite_difference"]
 )
 def test_a_gradient_penalty_acts_after_the_warm_up_on_every_kth_step(
-    make_config: Any, tmp_path: Path, method: str
+    make_config: Any, plain_model_config: ModelConfig, tmp_path: Path, method: str
 ) -> None:
     """Steps 0 and 1 warm up, 2 is no multiple of 3, 3 is penalised: losses part after the fourth."""
+    unguided = {
+        name: getattr(plain_model_config, name).model_copy(update={"enabled": False})
+        for name in ("latent_guide", "gradient_guide")
+    }
+    small = plain_model_config.model_copy(update=unguided)
     phase = {"steps": 5, "optimizer": {"warmup_steps": 2, "name": "sgd", "learning_rate": 0.05}}
     penalty = {"kind": "gradient_penalty", "weight": 0.5, "every": 3, "method": method}
     losses = []
     for name, changes in (("plain", {}), ("penalised", {"penalty": penalty})):
         run = tmp_path / name
-        train(make_config({**phase, **changes}), run, quiet=True)
+        train(make_config({**phase, **changes}, model=small), run, quiet=True)
         text = (run / "metrics.jsonl").read_text()
         losses.append([float(part.split(",")[0]) for part in text.split('"loss": ')[1:]])
     np.testing.assert_allclose(losses[0][:4], losses[1][:4], rtol=1e-4)
