@@ -16,7 +16,7 @@ DEPTH = 16  # px; deeper is all one
 HALF = 5.0  # px; untrained, the network's repair and the synthesis count alike at this depth
 SOFTNESS = 1.0  # px
 CALM = 0.5  # how much less is added where the synthesis is taken: it is crisp as it is
-CRISP = 0.5  # how much of the synthesis's own high frequencies is added at detail 2
+CRISP = 0.7  # how much of the synthesis's own high frequencies is added at detail 2
 
 
 @keras.saving.register_keras_serializable("cnnlg")
@@ -27,8 +27,9 @@ class Merge(keras.Model):
     hole. Its last kernel starts at zero: the untrained merge is a blend by depth.
 
     call(guide, synthesis, mask, detail) -> [b, h, w, 3] in [-1, 1], from guide [b, h, w, 3] in [-1, 1], which holds the
-    photo where it is known, and mask [b, h, w, 1]; height and width are multiples of 4. detail 0 gives the guide, 1
-    what is learnt, 2 more of the synthesis and its high frequencies amplified.
+    photo where it is known, and mask [b, h, w, 1]; height and width are multiples of 4. detail 0 gives the guide,
+    without its highest frequencies where pixels were laid, 1 what is learnt, 2 more of the synthesis and its high
+    frequencies amplified.
     """
 
     def __init__(self, config: MergeConfig, activation: str = "silu", **kwargs: Any) -> None:
@@ -90,9 +91,10 @@ class Merge(keras.Model):
         taken = synthesis.share * (1.0 - tf.exp(-detail * tf.nn.softplus(logit)))
         added *= tf.minimum(detail, 1.0) * (1.0 - CALM * taken)
         merged = guide + taken * (laid - guide) + added
-        if not (isinstance(detail, float) and detail <= 1.0):
+        if not (isinstance(detail, float) and detail == 1.0):
             crisp = CRISP * tf.nn.relu(detail - 1.0) * (laid - _smoothed(laid))
-            merged += synthesis.share * crisp
+            calm = tf.nn.relu(1.0 - detail) * (guide - _smoothed(guide))
+            merged += synthesis.share * (crisp - calm)
         return guide + mask * (merged - guide)
 
     def get_config(self) -> dict[str, Any]:

@@ -12,11 +12,11 @@ WHOLE = [
 ]
 
 
-@pytest.mark.parametrize(("model", "name"), [("plain_source", "serving_default"), *WHOLE])
+@pytest.mark.parametrize(("made", "name"), [("plain_source", "serving_default"), *WHOLE])
 def test_frozen_graph_has_no_variables_and_gives_the_models_pixels(
-    request: pytest.FixtureRequest, model: str, name: str
+    request: pytest.FixtureRequest, made: str, name: str
 ) -> None:
-    source = request.getfixturevalue(model)
+    source = request.getfixturevalue(made)
     frozen = source.frozen(name)
     for case in source.cases(name):
         results = import_function(frozen)(*map(tf.constant, case.inputs.values()))
