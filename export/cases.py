@@ -125,7 +125,7 @@ def _strokes(mask: np.ndarray) -> np.ndarray:
 
 
 def _case(functions: Functions, name: str, inputs: dict[str, np.ndarray]) -> Case:
-    results = functions[name](*inputs.values())
+    results = functions.traced(name)(*inputs.values())
     return Case(name, inputs, {key: value.numpy() for key, value in results.items()})
 
 

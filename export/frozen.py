@@ -23,13 +23,8 @@ def freeze(functions: Functions, name: str) -> FrozenGraph:
     """Freeze a signature for inference, without loops; what is free in it stays so."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    from cnnlg_tf.models.loops import unrolled
-
     signature = SIGNATURES[name]
-    with (
-        unrolled()
-    ):  # converters rewrite and round what they find in a graph, not what is in its loops' bodies
-        concrete = functions.make(name).get_concrete_function()
+    concrete = functions.written_out(name).get_concrete_function()
     frozen = convert_variables_to_constants_v2(concrete)
     graph_def = frozen.graph.as_graph_def(add_shapes=True)
     _join_dilated_convolutions(graph_def)

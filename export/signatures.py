@@ -127,14 +127,29 @@ class Functions:
         self.compact = compact
         self.shape = shape
         self._made: dict[str, Any] = {}
+        self._written_out: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
-            self._made[name] = self.make(name)
+            self._made[name] = self._make(name)
         return self._made[name]
 
-    def make(self, name: str) -> Any:
-        """Another tf.function, not traced yet."""
+    def written_out(self, name: str) -> Any:
+        """The same without loops, for converters: they rewrite and round what a graph holds, not its loops' bodies."""
+        from cnnlg_tf.models.loops import unrolled
+
+        if name not in self._written_out:
+            with unrolled():
+                made = self._make(name)
+                made.get_concrete_function()
+            self._written_out[name] = made
+        return self._written_out[name]
+
+    def traced(self, name: str) -> Any:
+        """Either of both, that which is traced already if there is one: their results are alike."""
+        return self._written_out.get(name) or self[name]
+
+    def _make(self, name: str) -> Any:
         import tensorflow as tf
 
         signature = SIGNATURES[name]

@@ -23,7 +23,7 @@ def _expected_nll(case: Case) -> float:
     return float(-np.log(mass[case.mask]).mean())
 
 
-@pytest.mark.parametrize("latent_guide", [True, False])
+@pytest.mark.parametrize("latent_guide", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_untrained_model(
     tiny_model_config: ModelConfig, photo_folder: Callable[..., Path], latent_guide: bool
 ) -> None:
