@@ -1,24 +1,21 @@
 """Steps that are done again and again: a loop of the graph, or each written out for runtimes that take no loops."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 
 import tensorflow as tf
+
+from cnnlg_tf.models.tracing import switched_on
 
 State = tuple[tf.Tensor, ...]
 
 _UNROLLED = ContextVar("unrolled", default=False)
 
 
-@contextmanager
-def unrolled() -> Iterator[None]:
+def unrolled() -> AbstractContextManager[None]:
     """Graphs that are traced meanwhile have no loops."""
-    token = _UNROLLED.set(True)
-    try:
-        yield
-    finally:
-        _UNROLLED.reset(token)
+    return switched_on(_UNROLLED)
 
 
 def repeated(count: int, step: Callable[[tf.Tensor, State], State], state: State) -> State:

@@ -92,9 +92,9 @@ class Merge(keras.Model):
         added *= tf.minimum(detail, 1.0) * (1.0 - CALM * taken)
         merged = guide + taken * (laid - guide) + added
         if not (isinstance(detail, float) and detail == 1.0):
-            crisp = CRISP * tf.nn.relu(detail - 1.0) * (laid - _smoothed(laid))
-            calm = tf.nn.relu(1.0 - detail) * (guide - _smoothed(guide))
-            merged += synthesis.share * (crisp - calm)
+            # beyond 1 more of the synthesis's high frequencies, below it less of the guide's
+            more = CRISP * tf.nn.relu(detail - 1.0) * laid - tf.nn.relu(1.0 - detail) * guide
+            merged += synthesis.share * (more - _smoothed(more))
         return guide + mask * (merged - guide)
 
     def get_config(self) -> dict[str, Any]:

@@ -5,13 +5,14 @@ TensorRT, though, takes minutes and more to fuse chains of shifts: `windowed` gr
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from functools import reduce
 
 import numpy as np
 import tensorflow as tf
+
+from cnnlg_tf.models.tracing import switched_on
 
 CROSS = ((0, 1, 0), (1, 0, 1), (0, 1, 0))
 
@@ -19,14 +20,9 @@ _KEPT = "_cnnlg_integers"  # where a graph keeps its constants
 _WINDOWED = ContextVar("windowed", default=False)
 
 
-@contextmanager
-def windowed() -> Iterator[None]:
+def windowed() -> AbstractContextManager[None]:
     """Graphs that are traced meanwhile are made of pooling and convolutions."""
-    token = _WINDOWED.set(True)
-    try:
-        yield
-    finally:
-        _WINDOWED.reset(token)
+    return switched_on(_WINDOWED)
 
 
 def dilated(x: tf.Tensor, size: int | tuple[int, int]) -> tf.Tensor:
