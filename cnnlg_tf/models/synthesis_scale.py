@@ -5,13 +5,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from cnnlg_tf.models import noise
+from cnnlg_tf.models.cell_grid import BORDER, CellGrid
 from cnnlg_tf.models.fill import upsample
 from cnnlg_tf.models.loops import State, repeated
 from cnnlg_tf.models.morphology import dilated
+from cnnlg_tf.models.nearest_source import NearestSource, weighed
 from cnnlg_tf.models.patch_sources import (
     CELL,
-    MARGIN,
     PATCH,
     SQUARE,
     UNUSABLE,
@@ -21,24 +21,20 @@ from cnnlg_tf.models.patch_sources import (
     blurred,
     pad_edge,
 )
+from cnnlg_tf.models.patch_votes import Votes, count_votes
 from cnnlg_tf.models.pixels import border_distance, quotient
+from cnnlg_tf.models.usable_sources import Listed, few_of, list_usable
 
-REACH = 3  # cells around the grid of positions: the farthest neighbour that is asked
 KNOWN_SHARE = 0.05  # of a coarse pixel's area: from here on it counts as known, else strokes eat up all sources
 GUIDE_WEIGHT = float(PATCH**2)  # the guide's colour counts as much as a patch's mean colour
 # the same beyond the frame, by the scale's factor
 BEYOND_WEIGHTS = {8: GUIDE_WEIGHT, 4: GUIDE_WEIGHT, 2: 1.0, 1: 0.0}
 SURE = 8.0  # how much more the guide counts where it is sure
-APART = 8  # px, what distances in the photo are counted in
-NEARNESS = 16.0  # what APART px away add to a source's squared distance: this squared
-AWAY = 16.0  # times APART px: as how far away references count
 COHERENCE = 0.7  # how much cheaper a source is when all four neighbours go on from it
 NEAR = ((0, 1), (0, -1), (1, 0), (-1, 0))  # cells
-FAR = tuple((REACH * dy, REACH * dx) for dy, dx in NEAR)
+FAR = tuple((BORDER * dy, BORDER * dx) for dy, dx in NEAR)
 DEPTH_STEPS = 6  # cells
-REGION = 32  # px: what a sample takes or leaves as one
 FAINT = 3 * 48.0**2  # squared difference of mean colours; less makes mosaics, more stacks up errors
-FEW = 256  # sources a photo that every scale considers, wherever they lie
 NOISE_COUNT = 3721
 NOISE = np.random.default_rng(0).uniform(-1.0, 1.0, (NOISE_COUNT, 2)).astype(np.float32)
 
@@ -80,20 +76,6 @@ class _Patch(NamedTuple):
     weight: tf.Tensor
 
 
-class _Votes(NamedTuple):
-    """What the patches that cover each position's cell say.
-
-    mean: [n, 12], weighted; share: [n, 1, 9], what each counts; brought: [n, 9, 12], what each brings; cost: [n, 1],
-    the patches' mean, a pixel; some: [n, 1], 1 where there is a vote.
-    """
-
-    mean: tf.Tensor
-    share: tf.Tensor
-    brought: tf.Tensor
-    cost: tf.Tensor
-    some: tf.Tensor
-
-
 class _Field(NamedTuple):
     """Sources of all cells of the padded grid: [n] indices, -1 where there is none, and what each costs."""
 
@@ -126,49 +108,41 @@ class Scale:
             other = Layer(small, nothing, blurred(small))
         self.sources = Sources(Layer(known, hole, blurred(image)), other)
 
-        # the grid of cells, padded by REACH
         shape = tf.shape(hole)
-        self.batch = shape[0]
-        self.rows = quotient(shape[1], CELL) + 2 * REACH
-        self.columns = quotient(shape[2], CELL) + 2 * REACH
+        self.grid = CellGrid(shape[0], shape[1], shape[2])
         cells = tf.nn.max_pool2d(thick, CELL, CELL, "VALID")
-        self.touched = self._grid(dilated(cells, 3))[:, 0]
-        self.count = tf.size(self.touched)
-        listed = tf.where(self.touched > 0.5)[:, 0] if compact else tf.range(self.count)
+        self.touched = self.grid.fold(dilated(cells, 3))[:, 0]
+        listed = tf.where(self.touched > 0.5)[:, 0] if compact else tf.range(self.grid.count)
         self.positions = tf.cast(listed, tf.int32)
         self.at, self.numbers = self.positions[:, None], tf.range(tf.size(self.positions))
-        self.place = self._split(self.positions)
+        self.place = self.grid.split(self.positions)
         self.anchors = self._anchors(*self.place)
-        _, row, column = self.place
-        here = self._steps(CELL * row, CELL * column)
-        own = 0.5 * tf.reduce_sum(tf.square(here), axis=-1, keepdims=True)
-        self.near = tf.concat([here, own], axis=-1)  # [n, 3]
+        self.nearest = NearestSource(self.sources, factor, self.place)
         dy, dx = map(tf.constant, zip(*SQUARE, strict=True))
         # [n, 9], the cells of each position's patch
-        self.around = self._on_grid(self.at + dy * self.columns + dx)
+        self.around = self.grid.clip(self.at + self.grid.step(dy, dx))
         self.to_middle = self.sources.step(-CELL * dy, -CELL * dx)
         dy, dx = map(tf.constant, zip(*NEAR, *FAR, strict=True))
-        self.ways = dy * self.columns + dx
+        self.ways = self.grid.step(dy, dx)
         self.back = self.sources.step(-CELL * dy, -CELL * dx)
-        thick = self._grid(tf.nn.space_to_depth(tf.repeat(thick, 3, axis=-1), CELL))  # [n, 12]
+        thick = self.grid.fold(tf.nn.space_to_depth(tf.repeat(thick, 3, axis=-1), CELL))  # [n, 12]
         self.thick = tf.gather(thick, self.positions)
-        folded = pad_edge(tf.nn.space_to_depth(image, CELL), REACH)
-        self.estimate = tf.reshape(folded, [self.count, 3 * CELL**2])
-        weights = self._grid(1.3 ** (-CELL * border_distance(cells, DEPTH_STEPS)))[:, 0]
+        folded = pad_edge(tf.nn.space_to_depth(image, CELL), BORDER)
+        self.estimate = tf.reshape(folded, [self.grid.count, 3 * CELL**2])
+        weights = self.grid.fold(1.3 ** (-CELL * border_distance(cells, DEPTH_STEPS)))[:, 0]
         self.weights = tf.gather(weights, self.around)  # [n, 9]
         self.trust = tf.ones([tf.size(self.positions), 1])  # how much the guide counts
         if heed.sure is not None:
             self.trust += SURE * self._at_positions(heed.sure)
         less = (GUIDE_WEIGHT - BEYOND_WEIGHTS[factor]) * self._at_positions(heed.beyond)
         self.guide_weight = GUIDE_WEIGHT * self.trust - less
-        self.field = _Field(tf.fill([self.count], -1), tf.fill([self.count], UNUSABLE))
-        self.exhaustive = False
+        self.field = _Field(tf.fill([self.grid.count], -1), tf.fill([self.grid.count], UNUSABLE))
+        self.usable: Listed | None = None  # all of these are searched, where they are listed
 
     def begin(self, seed: tf.Tensor | None, temperature: tf.Tensor | float) -> None:
         """The first sources, by the guide alone: blurred on both sides, else blur finds blur."""
-        self.usable, self.usable_energy = self._list_usable(seed, temperature)
-        self.exhaustive = True
-        self._take(*self._match_guide(self.usable, self.usable_energy))
+        self.usable = list_usable(self.sources, self.factor, seed, temperature, self.compact)
+        self._take(*self._match_guide(self.usable))
         self._vote()
 
     def go_on(
@@ -181,56 +155,20 @@ class Scale:
         step = coarser.factor // self.factor
         photo, row, column = self.place
         row_above, column_above = quotient(row, step), quotient(column, step)
-        above = coarser._join(photo, row_above, column_above)
+        above = coarser.grid.join(photo, row_above, column_above)
         source = tf.gather(coarser.field.source, above)
         within = (CELL * (row - step * row_above), CELL * (column - step * column_above))
         here = coarser.sources.finer(source, step, *within, self.sources)
         found_there = tf.gather(coarser.field.cost, above) < 0.5 * UNUSABLE
         whole = found_there & (tf.gather(self.sources.energy, here) < UNUSABLE)
-        listed, energy = self._list_usable(seed, temperature)
-        few = self._few(listed, energy)
-        found, cost = self._match_guide(tf.gather(listed, few), tf.gather(energy, few))
+        listed = list_usable(self.sources, self.factor, seed, temperature, self.compact)
+        found, cost = self._match_guide(few_of(listed, self.sources, self.grid.batch))
         faint = FAINT / self.trust[:, 0]
         farther = self._off_colour(here) > 4.0 * self._off_colour(found) + faint
         heeded = self.guide_weight[:, 0] > 0.0
         stays = whole & ~(farther & heeded & (cost < UNUSABLE))
         self._take(tf.where(stays, here, found), tf.where(stays, 0.0, cost))
         self._vote()
-
-    def _list_usable(
-        self, seed: tf.Tensor | None, temperature: tf.Tensor | float
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The sources that may be laid, in order, and their energy; those that may not follow them.
-
-        Of these the first pixel is enough, which never may: where nothing is known, that is found.
-        """
-        energy = self.sources.energy
-        if seed is not None:
-            energy += UNUSABLE * tf.cast(self._left_out(seed, temperature), tf.float32)
-        usable = energy < UNUSABLE
-        if self.compact:
-            listed = tf.cast(tf.where(usable)[:, 0], tf.int32)
-        else:
-            number, upto = tf.range(tf.size(energy)), tf.cumsum(tf.cast(usable, tf.int32))
-            place = tf.where(usable, upto - 1, upto[-1] + number - upto)
-            listed = tf.scatter_nd(place[:, None], number, tf.shape(number))
-        listed = tf.pad(listed, [[0, 1]])
-        return listed, tf.gather(energy, listed)
-
-    def _few(self, listed: tf.Tensor, energy: tf.Tensor) -> tf.Tensor:
-        """Places in the list of usable sources, FEW evenly spread in each photo, and as many in the references."""
-        photo = self.sources.photo
-        ends = tf.range(1, self.batch + 1) * (photo.rows * photo.columns)
-        if self.sources.reference is not None:
-            ends = tf.concat([ends, [tf.size(self.sources.energy)]], axis=0)
-        # usable ones are in order: those before a photo's end are counted
-        counted = (listed[None] < ends[:, None]) & (energy < UNUSABLE)[None]
-        before = tf.reduce_sum(tf.cast(counted, tf.int32), axis=1)
-        first = tf.pad(before[:-1], [[1, 0]])
-        count = tf.maximum(before - first, 1)[:, None]
-        few = tf.range(FEW) * tf.maximum(quotient(count, FEW), 1)
-        few = first[:, None] + few - count * quotient(few, count)
-        return tf.minimum(tf.reshape(few, [-1]), tf.size(listed) - 1)
 
     def _off_colour(self, source: tf.Tensor) -> tf.Tensor:
         """Squared difference of the mean colours of patches and of the guide there: [n] sources -> [n].
@@ -241,12 +179,13 @@ class Scale:
         here = tf.gather(self.sources.guide, self.sources.around(self.anchors))
         return tf.reduce_sum(tf.square(tf.reduce_mean(there - here, axis=1)), axis=-1)
 
-    def _match_guide(self, sources: tf.Tensor, energy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _match_guide(self, listed: Listed) -> tuple[tf.Tensor, tf.Tensor]:
         query = tf.gather(self.sources.guide, self.sources.around(self.anchors))  # [n, 9, 3]
-        keys = tf.gather(self.sources.guide, self.sources.around(sources))  # [m, 9, 3]
+        keys = tf.gather(self.sources.guide, self.sources.around(listed.source))  # [m, 9, 3]
         keys = tf.reshape(keys, [-1, 27])
-        query, keys = _weighed(tf.reshape(query, [-1, 27]), keys, self.trust)
-        return self._match(query, keys, tf.where(energy < UNUSABLE, 0.0, UNUSABLE), sources)
+        query, keys = weighed(tf.reshape(query, [-1, 27]), keys, self.trust)
+        energy = tf.where(listed.energy < UNUSABLE, 0.0, UNUSABLE)
+        return self.nearest.find(query, keys, Listed(listed.source, energy))
 
     def improve(self, passes: int, rounds: int, chance: int) -> None:
         """Search and vote `passes` times, each search with so many `rounds` of candidates."""
@@ -272,13 +211,13 @@ class Scale:
         target = tf.gather(self.estimate, self.around)  # [n, 9, 12]
         target = tf.reshape(target, [-1, 9 * 3 * CELL**2])
         guide = tf.gather(self.sources.guide, self.anchors)  # [n, 3]
-        if self.exhaustive:
-            keys = tf.gather(self.sources.blocks, self.sources.around(self.usable))
+        if self.usable is not None:
+            keys = tf.gather(self.sources.blocks, self.sources.around(self.usable.source))
             keys = tf.reshape(keys, [-1, 9 * 3 * CELL**2])
-            colours = tf.gather(self.sources.guide, self.usable)
-            wanted, colours = _weighed(guide, colours, self.guide_weight)
+            colours = tf.gather(self.sources.guide, self.usable.source)
+            wanted, colours = weighed(guide, colours, self.guide_weight)
             query, keys = tf.concat([target, wanted], -1), tf.concat([keys, colours], -1)
-            self._take(*self._match(query, keys, self.usable_energy, self.usable))
+            self._take(*self.nearest.find(query, keys, self.usable))
         patch = _Patch(
             (-2.0 * target)[..., None],  # not of [.., 1], which onnxruntime multiplies one by one
             tf.reduce_sum(tf.square(target), axis=-1, keepdims=True),
@@ -288,44 +227,6 @@ class Scale:
         for number in range(rounds):
             self._try_candidates(patch, number, turn * rounds + number, chance)
 
-    def _match(
-        self, query: tf.Tensor, keys: tf.Tensor, size: tf.Tensor, sources: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The most similar of the sources for each position, by a matrix product; and 0, or UNUSABLE.
-
-        Of those alike the nearer: what lies near is of the same thing, in the same light.
-
-        query: [n, c]; keys: [m, c]; size: [m], the keys' squared lengths; sources: [m].
-        """
-        places, far = self._far(sources)
-        query, keys = tf.concat([query, self.near], axis=1), tf.concat([keys, places], axis=1)
-        size += far
-        # twice the query before, not the product after: OpenVINO would fuse that, and round both to bfloat16
-        cost = size[None] + tf.matmul(-2.0 * query, keys, transpose_b=True)  # [n, m]
-        cost += UNUSABLE * self.sources.elsewhere(sources, self.place[0])
-        best = tf.gather(sources, tf.argmin(cost, axis=1, output_type=tf.int32))
-        some = tf.reduce_min(cost, axis=1) < 0.5 * UNUSABLE
-        return tf.where(some, best, 0), tf.where(some, 0.0, UNUSABLE)
-
-    def _far(self, sources: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What `_match` compares `self.near` with: keys [m, 3], and their share of the keys' squared lengths [m].
-
-        Together they give the squared distance less the position's own square; of references that of AWAY.
-        """
-        _, row, column = self.sources.photo.split(sources)
-        there = self._steps(row, column)
-        far = tf.reduce_sum(tf.square(there), axis=-1)
-        strange = tf.cast(sources >= self.sources.photo.count, tf.float32)
-        there *= 1.0 - strange[:, None]
-        far += strange * ((NEARNESS * AWAY) ** 2 - far)
-        return tf.concat([there, strange[:, None]], axis=-1), far
-
-    def _steps(self, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
-        """Places in steps of APART px, each NEARNESS long: [...] pixels of this scale -> [..., 2], integers."""
-        unit = APART // self.factor
-        at = tf.stack([row, column], axis=-1) + MARGIN * REACH * unit  # none is negative
-        return NEARNESS * tf.cast(quotient(at, unit) - MARGIN * REACH, tf.float32)
-
     def _try_candidates(self, patch: "_Patch", number: int, draw: tf.Tensor, chance: int) -> None:
         """One round: the cheapest of a position's own source, those that go on from neighbours', and some by chance."""
         own = tf.maximum(tf.gather(self.field.source, self.positions), 0)[:, None]  # [n, 1]
@@ -334,7 +235,7 @@ class Scale:
         if near_alone:
             ways = ways[: len(NEAR)]
             back = Step(*(None if step is None else step[: len(NEAR)] for step in back))
-        source = tf.gather(self.field.source, self._on_grid(self.at + ways))  # [n, w]
+        source = tf.gather(self.field.source, self.grid.clip(self.at + ways))  # [n, w]
         continued = self.sources.moved(source, back)
         continued = tf.where(source < 0, own, continued)
         choices = [own, continued]
@@ -360,14 +261,6 @@ class Scale:
         at = (row * 37 + column * 11)[:, None] + draws + NOISE_COUNT
         return tf.gather(tf.constant(NOISE), at - NOISE_COUNT * quotient(at, NOISE_COUNT))
 
-    def _left_out(self, seed: tf.Tensor, temperature: tf.Tensor | float) -> tf.Tensor:
-        """Which sources a sample does without: regions by chance, [n]."""
-        _, row, column = self.sources.photo.split(tf.range(tf.size(self.sources.energy)))
-        side = REGION // self.factor
-        # MARGIN regions more: in the margin rows and columns are negative
-        row, column = (quotient(place + MARGIN * side, side) for place in (row, column))
-        return noise.uniform(seed, row, column) < 0.5 * temperature
-
     def _cost(self, choices: tf.Tensor, patch: "_Patch") -> tf.Tensor:
         """Squared differences of patches and guide: [n, c] sources -> [n, c]."""
         rows = tf.gather(self.sources.blocks, self.sources.around(choices))  # [n, c, 9, 12]
@@ -386,30 +279,19 @@ class Scale:
         """At full size: a last vote, not rounded, and how it went."""
         votes = self._votes()
         self._write(votes.mean, votes)
-        second = tf.matmul(votes.share, tf.square(votes.brought))[:, 0]
-        variance = tf.nn.relu(second - tf.square(votes.mean))
-        variance = tf.reduce_mean(variance, axis=-1, keepdims=True)
-        about = tf.concat([votes.cost / 3.0, variance, votes.some], axis=-1)
-        about = tf.tensor_scatter_nd_update(tf.zeros([self.count, 3]), self.at, about)
-        distance, spread, share = tf.split(thick * upsample(self._unfold(about), CELL), 3, axis=-1)
-        image = tf.nn.depth_to_space(self._unfold(self.estimate), CELL)
+        about = tf.concat([votes.cost / 3.0, votes.variance, votes.some], axis=-1)
+        about = tf.tensor_scatter_nd_update(tf.zeros([self.grid.count, 3]), self.at, about)
+        about = thick * upsample(self.grid.unfold(about), CELL)
+        distance, spread, share = tf.split(about, 3, axis=-1)
+        image = tf.nn.depth_to_space(self.grid.unfold(self.estimate), CELL)
         return Synthesis(image / 255.0, tf.sqrt(distance) / 255.0, tf.sqrt(spread) / 255.0, share)
 
-    def _votes(self) -> _Votes:
+    def _votes(self) -> Votes:
         source = tf.gather(self.field.source, self.around)  # [n, 9]
-        rows = tf.gather(self.sources.blocks, self.sources.moved(source, self.to_middle))
-        cost = tf.gather(self.field.cost, self.around)
-        good = tf.cast(cost < 0.5 * UNUSABLE, tf.float32)
-        cost = good * cost / PATCH**2
-        count = tf.maximum(tf.reduce_sum(good, axis=1, keepdims=True), 1.0)
-        typical = tf.reduce_sum(cost, axis=1, keepdims=True) / count
-        share = good * tf.exp(-cost / (0.7 * typical + 2.0)) * self.weights
-        total = tf.reduce_sum(share, axis=1, keepdims=True)
-        some = tf.cast(total > 0.0, tf.float32)
-        share = (share / tf.maximum(total, 1e-20))[:, None]
-        return _Votes(tf.matmul(share, rows)[:, 0], share, rows, typical, some)
+        brought = tf.gather(self.sources.blocks, self.sources.moved(source, self.to_middle))
+        return count_votes(brought, tf.gather(self.field.cost, self.around), self.weights)
 
-    def _write(self, value: tf.Tensor, votes: _Votes) -> None:
+    def _write(self, value: tf.Tensor, votes: Votes) -> None:
         """Lay [n, 12] where pixels are missing and there are votes."""
         missing = self.thick * votes.some
         before = tf.gather(self.estimate, self.positions)
@@ -425,44 +307,16 @@ class Scale:
             tf.tensor_scatter_nd_update(self.field.cost, self.at, cost),
         )
 
-    def _grid(self, cells: tf.Tensor) -> tf.Tensor:
-        """[b, h / 2, w / 2, c] -> [n, c], with a border of zeros."""
-        edge = [REACH, REACH]
-        return tf.reshape(tf.pad(cells, [[0, 0], edge, edge, [0, 0]]), [-1, cells.shape[-1]])
-
     def _at_positions(self, mask: tf.Tensor) -> tf.Tensor:
         """Where cells hold some of a full size mask, [b, h, w, 1] of 0 and 1: [n, 1]."""
         side = CELL * self.factor
-        cells = self._grid(tf.nn.max_pool2d(mask, side, side, "VALID"))
+        cells = self.grid.fold(tf.nn.max_pool2d(mask, side, side, "VALID"))
         return tf.gather(cells, self.positions)
-
-    def _unfold(self, grid: tf.Tensor) -> tf.Tensor:
-        """[n, c] -> [b, h / 2, w / 2, c], without the border."""
-        grid = tf.reshape(grid, [self.batch, self.rows, self.columns, grid.shape[-1]])
-        return grid[:, REACH:-REACH, REACH:-REACH]
-
-    def _split(self, cell: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """(photo, row, column) of cells of the padded grid; row and column count without the border."""
-        row = quotient(cell, self.columns)
-        photo = quotient(row, self.rows)
-        return photo, row - photo * self.rows - REACH, cell - row * self.columns - REACH
-
-    def _join(self, photo: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
-        return (photo * self.rows + row + REACH) * self.columns + column + REACH
 
     def _anchors(self, photo: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
         """The pixel, among the sources, at which a cell begins."""
         layer = self.sources.photo
         return layer.clip(layer.join(photo, CELL * row, CELL * column))
-
-    def _on_grid(self, cell: tf.Tensor) -> tf.Tensor:
-        return tf.minimum(tf.maximum(cell, 0), self.count - 1)
-
-
-def _weighed(query: tf.Tensor, keys: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """What to match for squared differences times a weight [n, 1]: [n, c], [m, c] -> [n, c + 1], [m, c + 1]."""
-    squares = tf.reduce_sum(tf.square(keys), axis=-1, keepdims=True)
-    return tf.concat([weight * query, -0.5 * weight], -1), tf.concat([keys, squares], -1)
 
 
 def _shrink(image: tf.Tensor, mask: tf.Tensor, factor: int) -> tuple[tf.Tensor, tf.Tensor]:
