@@ -11,7 +11,7 @@ from cnnlg_tf.errors import ConfigError
 
 STEEPNESS = 4.0  # logits between sensitivity 0.5, where 0.5 is the lower threshold, and 0 or 1
 GROWTH = 2  # pixels around damage that are repaired with it, unless said otherwise: it ends softly
-CERTAIN = 5.5  # logits between both thresholds up to sensitivity 0.5; they meet at 1
+CERTAIN = 4.0  # logits between both thresholds up to sensitivity 0.5; they meet at 1
 
 
 def thresholds(sensitivity: float) -> tuple[float, float]:

@@ -56,10 +56,11 @@ class MergeConfig(Section):
 
 
 class DamageFinderConfig(Section):
-    """`widths`: channels at 1/2, 1/4, 1/8 and 1/16 of the photo's size. Three are a finder of older checkpoints."""
+    """`widths`: channels at 1/2, 1/4, 1/8 and 1/16 of the photo's size; `judge`: those of its judge, at 1/2."""
 
     enabled: bool = True
     widths: tuple[Count, Count, Count, Count] = (24, 48, 64, 128)
+    judge: Count = 32
 
 
 class MaskRefinerConfig(Section):
@@ -97,12 +98,14 @@ class PrintConfig(Section):
     """The damaged prints that phases of kind `damage` learn from.
 
     `kinds`: how often each kind of damage is drawn, {} = all as they are met with; `clean`: share of prints without
-    damage; `lookalike`: share with something drawn in that only looks like damage.
+    damage; `lookalike`: share with something drawn in that only looks like damage; `enlarged`: share that is shown at
+    twice its size, as a finder looks at small photos.
     """
 
     kinds: dict[str, Annotated[float, Field(gt=0)]] = {}
     clean: float = Field(0.3, ge=0, le=1)
     lookalike: float = Field(0.25, ge=0, le=1)
+    enlarged: float = Field(0.5, ge=0, le=1)
 
 
 class MaskConfig(Section):
@@ -132,12 +135,15 @@ class MaskConfig(Section):
 
 
 class DataConfig(Section):
+    """`varied`: share of crops that are turned, stretched, recoloured or joined with another photo."""
+
     kind: Literal["photos", "tfrecord", "synthetic"] = "photos"
     root: Path | None = None
     exclude: list[str] = []
     cache_megabytes: int = Field(2048, ge=0)
     workers: int = Field(1, ge=1)
     min_scale: float = Field(0.5, gt=0, le=1)
+    varied: float = Field(0.0, ge=0, le=1)
     synthetic: SyntheticConfig = SyntheticConfig()
 
     @model_validator(mode="after")

@@ -46,7 +46,7 @@ PRESETS = {
     "photos": Preset(
         description="photos of any kind, from 16 px to 24 megapixels",
         source="photos",
-        sha256="1010785ee7138ead23085b24e5f406c22254ef854df7d1844ac992decace9012",
+        sha256="d90d1254d642e88b372a03252fda94b42b01f04a9a952088a118fb57e9afde0c",
         licence="research and evaluation; see photos.LICENSE",
         data="BSDS500 validation, 100 photos, 256 px: cnnlg-tf evaluate --photos PHOTOS -o out/report",
         figures={

@@ -18,13 +18,14 @@ from cnnlg_tf.data.photos import PhotoFolder
 from cnnlg_tf.data.sketches import draw_sketch
 from cnnlg_tf.data.source import CachedSource, ImageSource, Pixels
 from cnnlg_tf.data.stamps import Stamps
+from cnnlg_tf.data.variety import vary
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 _DEPTH = 8  # Batches made ahead.
 _KEPT_ORDERS = 4  # Epochs whose order is remembered: workers stand in neighbouring ones.
-_SAMPLES, _ORDERS, _SKETCHES = 1, 2, 3  # Keep the generators apart.
+_SAMPLES, _ORDERS, _SKETCHES, _VARIETY = 1, 2, 3, 4  # Keep the generators apart.
 
 
 class Batch(TypedDict):
@@ -100,7 +101,10 @@ class TrainingData:
             batch["sketch_mask"] = np.zeros((size, crop, crop, 1), np.uint8)
         for i in range(size):
             rng = np.random.default_rng([self._seed, step, i, _SAMPLES])
-            image = self._crop(self._index(step * size + i), rng)
+            varying = np.random.default_rng([self._seed, step, i, _VARIETY])
+            at = self._index(step * size + i)
+            varied = varying.random() < self._config.varied
+            image = self._varied(at, varying) if varied else self._crop(at, rng)
             if self._prints is not None:
                 shown = self._prints.crop(image, rng)
                 image, mask = shown.whole, shown.mask
@@ -143,6 +147,11 @@ class TrainingData:
                 if len(self._orders) > _KEPT_ORDERS:
                     del self._orders[next(iter(self._orders))]
             return int(self._orders[epoch][at])
+
+    def _varied(self, index: int, rng: np.random.Generator) -> Pixels:
+        """A square of the crop's size of image `index`, made new, some of another in it."""
+        indices = iter((index, int(rng.integers(len(self.source)))))
+        return vary(lambda: self.source.get(next(indices)), self.crop, rng)
 
     def _crop(self, index: int, rng: np.random.Generator) -> Pixels:
         """A random square of image `index`, scaled by min_scale..1, or up where it is small."""

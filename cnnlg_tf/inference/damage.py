@@ -1,8 +1,9 @@
 """Find damage on photos of any size: window by window, at the photo's own resolution and at others, fused.
 
 A scratch is a pixel wide in a small photo and ten in a fine scan, so a small photo is looked at enlarged, too, and each
-octave of a large one. A pixel is as likely damaged as the most certain of them says; a region is taken where something
-of it is certain. Needs no TensorFlow.
+octave of a large one, each as it is and mirrored. The most certain octave counts most, and the others' word, too: what
+only looks like damage seldom does so at every size. A region is taken where something of it is certain. Needs no
+TensorFlow.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ from cnnlg_tf.photos import from_unit, to_unit
 OVERLAP = 64  # pixels; context of a window
 COARSEST = 320  # pixels; no octave's longer side is less
 ENLARGED = 1024  # pixels; photos up to this are looked at twice as large, too
+AGREEMENT = 0.3  # how much the mean of all octaves counts, beside the most certain one
+SUREST = 12.0  # logits; a probability of 0 or 1 is taken for no more
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,18 @@ def find_damage(
     """
     thresholds(sensitivity)  # refused before the work
     height, width = image.shape[:2]
-    probability = np.zeros((height, width), np.float32)
+    most = np.full((height, width), -SUREST, np.float32)
+    total, count = np.zeros((height, width), np.float32), 0
     for octave in _octaves(image):
-        seen = _look(octave, look, widest)
+        evidence = _look(octave, look, widest)
         if octave.shape[0] > height:
-            seen = seen.reshape(height, 2, width, 2).max(axis=(1, 3))
+            evidence = evidence.reshape(height, 2, width, 2).max(axis=(1, 3))
         elif octave.shape[0] < height:
-            seen = cv2.resize(seen, (width, height), interpolation=cv2.INTER_LINEAR)
-        np.maximum(probability, seen, out=probability)
+            evidence = cv2.resize(evidence, (width, height), interpolation=cv2.INTER_LINEAR)
+        np.maximum(most, evidence, out=most)
+        total, count = total + evidence, count + 1
+    evidence = (1 - AGREEMENT) * most + np.float32(AGREEMENT / count) * total
+    probability = 1 / (1 + np.exp(-evidence))
     return Damage(probability, marked(probability, sensitivity))
 
 
@@ -119,9 +126,19 @@ def _octaves(image: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _look(image: np.ndarray, look: Callable[[np.ndarray], np.ndarray], widest: int) -> np.ndarray:
+    """The evidence for damage, in logits, window by window: float32 [height, width]."""
     height, width = image.shape[:2]
-    seen = np.zeros((height, width), np.float32)
+    evidence = np.zeros((height, width), np.float32)
     for window in tile(height, width, widest, min(OVERLAP, widest // 4)):
-        inner = window.core.within(window.box).slices
-        seen[window.core.slices] = look(np.ascontiguousarray(image[window.box.slices]))[inner]
-    return seen
+        shown = image[window.box.slices]
+        mirrored = look(np.ascontiguousarray(shown[:, ::-1]))[:, ::-1]
+        both = _logit(look(np.ascontiguousarray(shown))) + _logit(mirrored)
+        evidence[window.core.slices] = 0.5 * both[window.core.within(window.box).slices]
+    return evidence
+
+
+def _logit(probability: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):  # of 0 and 1
+        logit = np.log(probability) - np.log1p(-probability)
+    clipped: np.ndarray = np.clip(logit, -SUREST, SUREST, dtype=np.float32)
+    return clipped

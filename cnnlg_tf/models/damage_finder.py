@@ -14,6 +14,7 @@ from cnnlg_tf.models.photo_encoder import PhotoEncoder
 HAT_SIZES = (3, 9)  # pixels; what is thinner stands out in a top hat or a black hat
 HAT_GAIN = 4.0  # hats are small beside colours
 DILATIONS = (1, 2)  # at 1/16 scale, after the encoder
+JUDGE_DILATIONS = (1, 2, 4)  # at 1/2 scale
 
 
 def hats(image: tf.Tensor) -> tf.Tensor:
@@ -109,7 +110,8 @@ class DamageFinder(keras.Model):
     """Logits of each pixel being damaged, from the photo alone.
 
     An encoder that knows photos tells what belongs to them; beside it, convolutions at 1/2 scale see pixels and hats,
-    folded, so that a hair one pixel thin is not lost. A decoder joins both from coarse to fine.
+    folded, so that a hair one pixel thin is not lost. A decoder joins both from coarse to fine. Last, a judge at 1/2
+    scale compares each pixel with those up to 24 px around it: a speck may be one of many that the photo shows.
 
     call(image [batch, height, width, 3] in [-1, 1]) -> [batch, height, width, 1]; height and width multiples of 16.
     """
@@ -132,6 +134,10 @@ class DamageFinder(keras.Model):
         self.tap = [NormalisedConv(w, 1, name=f"tap_{i}") for i, w in enumerate(outer)]
         self.decode = [block(w, f"decode_{i}") for i, w in enumerate(outer)]
         self.head = conv(4, kernel_initializer="zeros", name="head")
+        self.judge_stem = NormalisedConv(config.judge, name="judge_stem")
+        self.judge_tap = NormalisedConv(config.judge, 1, name="judge_tap")
+        self.judge = [block(config.judge, f"judge_{i}", d) for i, d in enumerate(JUDGE_DILATIONS)]
+        self.judge_head = conv(4, kernel_initializer="zeros", name="judge_head")
         # === Config ===
         self.config = config
         self.activation = keras.activations.get(activation)
@@ -150,7 +156,16 @@ class DamageFinder(keras.Model):
         ):
             x = act(tap(seen, training=training) + upsample(up(x, training=training), 2))
             x = decode(x, training=training)
-        return tf.nn.depth_to_space(self.head(x), 2)  # [b, h, w, 1]
+        judged = self._judge(both, tf.concat([kept[0], x], axis=-1), training)
+        return tf.nn.depth_to_space(self.head(x) + judged, 2)  # [b, h, w, 1]
+
+    def _judge(self, both: tf.Tensor, known: tf.Tensor, training: bool | None) -> tf.Tensor:
+        """What is added to the logits, [b, h / 2, w / 2, 4], from pixels and hats and all that is known there."""
+        y = self.judge_stem(both, training=training) + self.judge_tap(known, training=training)
+        y = self.activation(y)
+        for layer in self.judge:
+            y = layer(y, training=training)
+        return self.judge_head(y)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

@@ -85,6 +85,20 @@ def test_a_finer_scan_shows_the_photo_larger(maker: PrintMaker, photo: np.ndarra
     assert np.corrcoef(small.ravel(), photo.mean(-1).ravel())[0, 1] > 0.9
 
 
+def test_a_share_of_crops_is_seen_enlarged(photo: np.ndarray) -> None:
+    """Enlarged, a mask is made of squares of 2 x 2; as drawn it is not."""
+    square = photo[:96, :96]
+    for share in (0.0, 0.3, 1.0):
+        maker, doubled = PrintMaker(clean=0.0, enlarged=share), 0
+        for seed in range(60):
+            shown = maker.crop(square, np.random.default_rng(seed))
+            assert shown.damaged.shape == shown.whole.shape == square.shape
+            assert shown.mask.shape == square.shape[:2]
+            squares = shown.mask.reshape(48, 2, 48, 2).transpose(0, 2, 1, 3).reshape(-1, 4)
+            doubled += bool((squares == squares[:, :1]).all() and shown.mask.any())
+        assert abs(doubled / 60 - share) < 0.15
+
+
 def test_faint_and_unseen_damage_counts_neither_way() -> None:
     base = np.full((8, 40, 3), 100, np.float32)
     opacity = np.zeros((8, 40), np.float32)

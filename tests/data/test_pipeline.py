@@ -53,6 +53,23 @@ def test_a_batch_is_a_function_of_seed_and_step() -> None:
     assert same(make_data(seed=-5).batch(3), make_data(seed=-5).batch(3))
 
 
+def test_a_share_of_crops_is_made_new_and_the_others_stay() -> None:
+    """Whether a crop varies changes nothing about the others: each has a generator of its own."""
+
+    def squares(varied: float) -> np.ndarray:
+        data = TrainingData(
+            SYNTHETIC.model_copy(update={"varied": varied}), MaskConfig(), 32, 8, seed=2
+        )
+        return np.concatenate([data.batch(step)["image"] for step in range(6)])
+
+    plain, some, every = (squares(share) for share in (0.0, 0.4, 1.0))
+    kept = [np.array_equal(a, b) for a, b in zip(plain, some, strict=True)]
+    assert 0.35 < np.mean(kept) < 0.85
+    assert not any(np.array_equal(a, b) for a, b in zip(plain, every, strict=True))
+    made = ~np.array(kept)
+    assert np.array_equal(some[made], every[made])
+
+
 def test_a_resumed_run_sees_the_same_batches_with_any_number_of_workers() -> None:
     expected = [make_data().batch(step) for step in range(12)]
     for workers, start in ((1, 0), (3, 0), (2, 7)):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cnnlg_tf.certainty import CERTAIN, thresholds
 from cnnlg_tf.errors import ConfigError
-from cnnlg_tf.inference.damage import ENLARGED, Damage, find_damage, marked, overlay
+from cnnlg_tf.inference.damage import AGREEMENT, ENLARGED, Damage, find_damage, marked, overlay
 from cnnlg_tf.inference.holes import grown
 from cnnlg_tf.inference.inpainter import Inpainter
 
@@ -33,7 +33,7 @@ def test_windows_join_without_a_seam_and_are_as_wide_as_allowed(
         return window[..., 0]
 
     found = find_damage(image, look, widest=192)
-    np.testing.assert_array_equal(found.probability, image[..., 0])
+    np.testing.assert_allclose(found.probability, image[..., 0], atol=1e-5)
     assert len(seen) > 3 and max(max(shape) for shape in seen) == 192
 
 
@@ -71,6 +71,22 @@ def test_a_scratch_of_a_small_photo_is_found_on_it_enlarged(size: tuple[int, int
     np.testing.assert_array_equal(found.mask, expected)
 
 
+def test_each_octave_is_asked_mirrored_too_and_the_others_are_heard() -> None:
+    """The stand-in suspects all of what is brighter on the left than on the right, at full size alone."""
+
+    def look(image: np.ndarray) -> np.ndarray:
+        large = image.shape[0] == 700
+        lit = image[:, : image.shape[1] // 2].mean() > image[:, image.shape[1] // 2 :].mean()
+        return np.full(image.shape[:2], 0.9 if large and lit else 0.1, np.float32)
+
+    image = np.full((700, ENLARGED + 6, 3), 0.2, np.float32)  # two octaves
+    image[:, : ENLARGED // 2] = 0.4
+    probability = find_damage(image, look, widest=2048).probability
+    logit, others = 0.0, -math.log(9)  # of both ways of looking at it: one says yes, one no
+    expected = (1 - AGREEMENT) * max(logit, others) + AGREEMENT * (logit + others) / 2
+    np.testing.assert_allclose(probability, 1 / (1 + math.exp(-expected)), rtol=1e-4)
+
+
 def test_sensitivity_moves_both_thresholds() -> None:
     limits = np.array([thresholds(s) for s in np.linspace(0, 1, 11)])
     assert np.all(np.diff(limits, axis=0) < 0)
@@ -94,7 +110,7 @@ def test_a_region_counts_where_something_of_it_is_certain() -> None:
     probability[2:6, 20:28] = 0.9
     assert np.array_equal(marked(probability, 0.5), crack)
     assert np.array_equal(marked(probability, 0.8), probability > 0)
-    assert not marked(probability, 0.2).any() and not marked(0 * probability, 1.0).any()
+    assert not marked(probability, 0.1).any() and not marked(0 * probability, 1.0).any()
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])

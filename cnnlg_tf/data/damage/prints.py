@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+import cv2
 import numpy as np
 
 from cnnlg_tf.data.damage.ageing import PLAIN, Pixels, Scan, Tone, draw_scan, draw_tone
@@ -58,6 +59,15 @@ class DamagedPrint:
     mask: Pixels
     kinds: tuple[str, ...]
 
+    def enlarged(self, side: int) -> "DamagedPrint":
+        """The file at [side, side], as a viewer or a finder enlarges it."""
+
+        def resize(image: Pixels, how: int) -> Pixels:
+            return np.asarray(cv2.resize(image, (side, side), interpolation=how), np.uint8)
+
+        whole, damaged = (resize(image, cv2.INTER_CUBIC) for image in (self.whole, self.damaged))
+        return DamagedPrint(whole, damaged, resize(self.mask, cv2.INTER_NEAREST), self.kinds)
+
 
 class PrintMaker:
     """Draws damaged prints; all chance comes from the generator that each call is given.
@@ -67,6 +77,7 @@ class PrintMaker:
         clean: share of prints without damage.
         lookalike: share of prints with something drawn in that only looks like damage.
         kinds: how often each kind is drawn; all as they are met with when None or empty.
+        enlarged: share of crops that show a print at twice its size, as a finder looks at small photos.
 
     Raises:
         DataError: an unknown kind, or stamps without a folder of them.
@@ -78,10 +89,12 @@ class PrintMaker:
         clean: float = 0.3,
         lookalike: float = 0.25,
         kinds: Mapping[str, float] | None = None,
+        enlarged: float = 0.5,
     ) -> None:
         self.stamps = stamps
         self.clean = clean
         self.lookalike = lookalike
+        self.enlarged = enlarged
         draws: dict[str, tuple[_Draw, float]] = dict(_DRAWS)
         if stamps is not None:
             draws["stamp"] = (partial(lay_stamps, stamps), _STAMPED)
@@ -96,12 +109,11 @@ class PrintMaker:
         self._often = {kind: share / sum(often.values()) for kind, share in often.items()}
 
     def crop(self, square: Pixels, rng: Rng) -> DamagedPrint:
-        """A print of the square's size, that shows a part of it enlarged where the drawn scan is finer."""
-        scan = draw_scan(rng)
-        side = max(16, round(square.shape[0] / scan.scale))
-        top, left = (int(rng.integers(0, square.shape[0] - side + 1)) for _ in range(2))
-        part = square[top : top + side, left : left + side]
-        return self._print(part, square.shape[0], square.shape[1], scan, self._kinds_of(rng), rng)
+        """A print of the square's size, that shows a part of it where the scan is drawn finer or enlarged."""
+        side = square.shape[0]
+        if rng.random() >= self.enlarged:
+            return self._crop(square, rng)
+        return self._crop(_part(square, side // 2, rng), rng).enlarged(side)
 
     def photo(
         self,
@@ -119,6 +131,11 @@ class PrintMaker:
         height, width = (round(side * scale) for side in photo.shape[:2])
         kinds = self._kinds_of(rng) if kinds is None else kinds
         return self._print(photo, height, width, scan, kinds, rng, stamp=stamp, lookalike=0.0)
+
+    def _crop(self, square: Pixels, rng: Rng) -> DamagedPrint:
+        side, scan = square.shape[0], draw_scan(rng)
+        part = _part(square, max(16, round(side / scan.scale)), rng)
+        return self._print(part, side, side, scan, self._kinds_of(rng), rng)
 
     def _kinds_of(self, rng: Rng) -> tuple[str, ...]:
         if rng.random() < self.clean:
@@ -164,6 +181,11 @@ class PrintMaker:
         if kind == "stamp" and self.stamps is not None and stamp is not None:
             return lay_stamps(self.stamps, height, width, unit, rng, stamp)
         return self._draws[kind](height, width, unit, rng)
+
+
+def _part(square: Pixels, side: int, rng: Rng) -> Pixels:
+    top, left = (int(rng.integers(0, square.shape[0] - side + 1)) for _ in range(2))
+    return square[top : top + side, left : left + side]
 
 
 def lay(base: Floats, layers: list[Layer], tone: Tone) -> tuple[Floats, Pixels]:
