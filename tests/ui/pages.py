@@ -50,7 +50,7 @@ class FakeNetwork:
 
     def find_damage(self, image: np.ndarray) -> np.ndarray:
         """What is nearly white is damaged, and certain where it is white."""
-        return np.clip((image.min(axis=-1) - 0.5) * 2.2, 0, 0.9999).astype(np.float32)
+        return np.clip((image.min(axis=-1) - 0.5) * 2.2, 0, 0.999).astype(np.float32)
 
 
 @dataclass
