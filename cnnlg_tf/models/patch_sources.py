@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from cnnlg_tf.models.flat_grid import FlatGrid
 from cnnlg_tf.models.morphology import binomial_along, largest_along, sum_along
 from cnnlg_tf.models.pixels import quotient
 
@@ -31,8 +32,8 @@ class Sources:
 
     def step(self, dy: tf.Tensor, dx: tf.Tensor) -> "Step":
         """What `moved` needs to go dy rows and dx columns of pixels away."""
-        other = None if self.reference is None else dy * self.reference.columns + dx
-        return Step(dy * self.photo.columns + dx, other)
+        other = None if self.reference is None else self.reference.step(dy, dx)
+        return Step(self.photo.step(dy, dx), other)
 
     def moved(self, source: tf.Tensor, step: "Step") -> tf.Tensor:
         """The source a step away, kept among the photos, or references, that it is of.
@@ -83,17 +84,17 @@ class Step(NamedTuple):
     reference: tf.Tensor | None
 
 
-class Layer:
-    """The photos of one size among the sources, padded by MARGIN; `count` pixels in all."""
+class Layer(FlatGrid):
+    """The photos of one size among the sources, padded by MARGIN."""
 
     def __init__(self, image: tf.Tensor, hole: tf.Tensor, blurred: tf.Tensor) -> None:
         """image: [b, h, w, 3], integers from 0 to 255; hole: [b, h, w, 1]; blurred: [b, h + 8, w + 8, 3]."""
         margin = [[0, 0], [MARGIN, MARGIN], [MARGIN, MARGIN], [0, 0]]
         colours = tf.pad(image * (1.0 - hole), margin)
         shape = tf.shape(colours)
-        self.rows, self.columns = shape[1], shape[2]
+        super().__init__(shape[0], shape[1], shape[2], MARGIN)
         dy, dx = map(tf.constant, zip(*SQUARE, strict=True))
-        self.square = CELL * (dy * self.columns + dx)  # [9]
+        self.square = CELL * self.step(dy, dx)  # [9]
         right = tf.pad(colours[:, :, 1:], [[0, 0], [0, 0], [0, 1], [0, 0]])
         both = tf.concat([colours, right], axis=-1)
         below = tf.pad(both[:, 1:], [[0, 0], [0, 1], [0, 0], [0, 0]])
@@ -108,24 +109,11 @@ class Layer:
         edge = [CELL, PATCH - CELL - 1]
         energy = tf.pad(energy, [[0, 0], edge, edge, [0, 0]], constant_values=UNUSABLE)
         self.energy = tf.reshape(energy, [-1])
-        self.count = tf.size(self.energy)
-
-    def clip(self, source: tf.Tensor) -> tf.Tensor:
-        return tf.minimum(tf.maximum(source, 0), self.count - 1)
 
     def inside(self, source: tf.Tensor) -> tf.Tensor:
         """Far enough from the ends that a whole patch lies between them; usable sources are."""
         edge = CELL * (self.columns + 1)
         return tf.minimum(tf.maximum(source, edge), self.count - 1 - edge)
-
-    def split(self, source: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """(photo, row, column), counted without the margin."""
-        row = quotient(source, self.columns)
-        photo = quotient(row, self.rows)
-        return photo, row - photo * self.rows - MARGIN, source - row * self.columns - MARGIN
-
-    def join(self, photo: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
-        return (photo * self.rows + row + MARGIN) * self.columns + column + MARGIN
 
     def finer(
         self, source: tf.Tensor, step: int, dy: tf.Tensor, dx: tf.Tensor, to: "Layer"
