@@ -150,8 +150,8 @@ class TrainingData:
 
     def _varied(self, index: int, rng: np.random.Generator) -> Pixels:
         """A square of the crop's size of image `index`, made new, some of another in it."""
-        indices = iter((index, int(rng.integers(len(self.source)))))
-        return vary(lambda: self.source.get(next(indices)), self.crop, rng)
+        other = int(rng.integers(len(self.source)))
+        return vary(map(self.source.get, (index, other)), self.crop, rng)
 
     def _crop(self, index: int, rng: np.random.Generator) -> Pixels:
         """A random square of image `index`, scaled by min_scale..1, or up where it is small."""

@@ -1,40 +1,33 @@
 """Photos made new: turned, stretched, recoloured and joined, so that a network does not learn them by heart."""
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from cnnlg_tf.data.damage.layer import soft_noise
+from cnnlg_tf.data.damage.layer import Rng, soft_noise, to_pixels
 from cnnlg_tf.data.source import Pixels
 from cnnlg_tf.data.synthetic import dead_leaves
 
-Rng = np.random.Generator
-
 SMALLEST, LARGEST = 0.3, 1.3  # size of what is cut, as a share of the photo's own
 SHRUNK = 0.75  # what is made smaller than this is averaged first, else it aliases
-DRAWN, JOINED, RECOLOURED = (
-    0.05,
-    0.3,
-    0.8,
-)  # shares: of no photo at all, with another photo, in other colours
+# shares of squares: drawn, of no photo at all; joined with another; in other colours
+DRAWN, JOINED, RECOLOURED = 0.05, 0.3, 0.8
 
 
-def vary(draw: Callable[[], Pixels], side: int, rng: Rng) -> Pixels:
+def vary(photos: Iterator[Pixels], side: int, rng: Rng) -> Pixels:
     """A square that no photo shows: uint8 [side, side, 3].
 
     Args:
-        draw: gives a photo, another one each time.
+        photos: two at least; a photo that is not needed is not asked for.
         side: in pixels.
         rng: where all chance comes from.
     """
     drawn = rng.random() < DRAWN
-    square = dead_leaves(side, rng) if drawn else cut_turned(draw(), side, rng)
+    square = dead_leaves(side, rng) if drawn else cut_turned(next(photos), side, rng)
     if rng.random() < JOINED:
-        square = join(square, cut_turned(draw(), side, rng), rng)
+        square = join(square, cut_turned(next(photos), side, rng), rng)
     if rng.random() < RECOLOURED:
         square = recolour(square, rng)
     return square
@@ -75,12 +68,12 @@ def join(first: Pixels, second: Pixels, rng: Rng) -> Pixels:
     if how < 0.45:
         cell, steep = float(rng.uniform(20, 150)), float(rng.choice([2.0, 40.0]))
         share = np.clip(soft_noise(first.shape[0], first.shape[1], cell, rng) * steep + 0.5, 0, 1)
-        return _pixels(a + share[..., None] * (b - a))
+        return to_pixels(a + share[..., None] * (b - a))
     if how < 0.8:
-        return _pixels(a + np.float32(rng.uniform(0.15, 0.5)) * (b - a))
+        return to_pixels(a + np.float32(rng.uniform(0.15, 0.5)) * (b - a))
     if how < 0.9:
-        return _pixels(a * b * np.float32(1.3 / 255))
-    return _pixels(255 - (255 - a) * (255 - b) / 255)
+        return to_pixels(a * b * np.float32(1.3 / 255))
+    return to_pixels(255 - (255 - a) * (255 - b) / 255)
 
 
 def recolour(square: Pixels, rng: Rng) -> Pixels:
@@ -95,9 +88,4 @@ def recolour(square: Pixels, rng: Rng) -> Pixels:
         x = (x - np.float32(0.5)) * np.float32(contrast) + np.float32(0.5 + light)
     if rng.random() < 0.04:
         x = 1 - x
-    return _pixels(255 * x)
-
-
-def _pixels(image: npt.NDArray[np.floating[Any]]) -> Pixels:
-    pixels: Pixels = np.rint(np.clip(image, 0, 255)).astype(np.uint8)
-    return pixels
+    return to_pixels(255 * x)

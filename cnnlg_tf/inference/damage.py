@@ -79,7 +79,8 @@ def find_damage(
         elif octave.shape[0] < height:
             evidence = cv2.resize(evidence, (width, height), interpolation=cv2.INTER_LINEAR)
         np.maximum(most, evidence, out=most)
-        total, count = total + evidence, count + 1
+        total += evidence
+        count += 1
     evidence = (1 - AGREEMENT) * most + np.float32(AGREEMENT / count) * total
     probability = 1 / (1 + np.exp(-evidence))
     return Damage(probability, marked(probability, sensitivity))

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cnnlg_tf.data.damage.layer import Floats, Rng, blur, soft_noise
+from cnnlg_tf.data.damage.layer import Floats, Rng, blur, soft_noise, to_pixels
 
 Pixels = npt.NDArray[np.uint8]
 _GREY = np.array([[0.299, 0.587, 0.114]], np.float32)
@@ -101,7 +101,7 @@ class Scan:
         if self.sensor > 0:
             noise = np.random.default_rng([self.seed, 2]).standard_normal(image.shape, np.float32)
             image = image + np.float32(self.sensor) * noise
-        pixels: Pixels = np.rint(np.clip(image, 0, 255)).astype(np.uint8)
+        pixels = to_pixels(image)
         return pixels if self.quality is None else recompress(pixels, self.quality)
 
 

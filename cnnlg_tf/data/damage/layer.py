@@ -37,6 +37,12 @@ class Layer:
         return covered
 
 
+def to_pixels(image: Floats) -> npt.NDArray[np.uint8]:
+    """An image of values from 0 to 255, and some beyond, as uint8."""
+    pixels: npt.NDArray[np.uint8] = np.rint(np.clip(image, 0, 255)).astype(np.uint8)
+    return pixels
+
+
 def soft_noise(height: int, width: int, cell: float, rng: Rng) -> Floats:
     """Smooth noise of mean 0 and deviation near 1, whose bumps are about `cell` pixels: [height, width]."""
     rows, columns = (max(2, math.ceil(side / cell) + 3) for side in (height, width))
