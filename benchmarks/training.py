@@ -18,7 +18,8 @@ import click
 import numpy as np
 
 from cnnlg_tf.cli.reporting import Command
-from cnnlg_tf.config import Config, PhaseConfig, load_config
+from cnnlg_tf.config import Config, PhaseConfig
+from cnnlg_tf.config_files import load_config
 from cnnlg_tf.training.run import METRICS, prepare_environment, train
 
 SIDE, CHANNELS, BATCH = 64, 256, 4

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from cnnlg_tf.config import Config, ModelConfig, parse_config, parse_model_config
+from cnnlg_tf.config import Config, ModelConfig
+from cnnlg_tf.config_files import parse_config, parse_model_config
 from cnnlg_tf.errors import CheckpointError, ConfigError
 from cnnlg_tf.files import atomic_path
 from cnnlg_tf.integrity import ABOUT, SUMS, damage, file_sums

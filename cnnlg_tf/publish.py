@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnlg_tf.checkpoint import CONFIG, WEIGHTS, find_checkpoint, load, read_about, read_config
-from cnnlg_tf.config import Config, dump_config
+from cnnlg_tf.config import Config
+from cnnlg_tf.config_files import dump_config
 from cnnlg_tf.errors import CheckpointError, ConfigError
 from cnnlg_tf.files import atomic_path
 from cnnlg_tf.integrity import ABOUT, SUMS, file_sums

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from cnnlg_tf.checkpoint import CONFIG, WEIGHTS, find_checkpoint, read_about
-from cnnlg_tf.config import dump_config, parse_config
+from cnnlg_tf.config_files import dump_config, parse_config
 from cnnlg_tf.errors import CheckpointError
 from cnnlg_tf.files import atomic_path
 from cnnlg_tf.integrity import ABOUT, SUMS, file_sums

@@ -79,7 +79,7 @@ def make_photo(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
 def write_checkpoint(folder: Path, model: Any) -> Path:
     """A checkpoint as training writes it, at step 1."""
     from cnnlg_tf.checkpoint import save_checkpoint
-    from cnnlg_tf.config import dump_config, parse_config
+    from cnnlg_tf.config_files import dump_config, parse_config
 
     tree = {
         "data": {"kind": "synthetic"},

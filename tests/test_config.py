@@ -7,15 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cnnlg_tf.config import (
-    Config,
-    PhaseConfig,
-    changed_keys,
-    dump_config,
-    find_config,
-    load_config,
-    parse_config,
-)
+from cnnlg_tf.config import Config, PhaseConfig
+from cnnlg_tf.config_files import changed_keys, dump_config, find_config, load_config, parse_config
 from cnnlg_tf.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[1] / "configs"

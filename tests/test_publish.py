@@ -10,7 +10,7 @@ import yaml
 import cnnlg_tf
 import cnnlg_tf.checkpoint
 from cnnlg_tf.checkpoint import CONFIG, STATE, WEIGHTS
-from cnnlg_tf.config import dump_config, parse_config
+from cnnlg_tf.config_files import dump_config, parse_config
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.integrity import ABOUT
 from cnnlg_tf.models.cnnlg import CNNLG

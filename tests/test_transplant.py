@@ -15,9 +15,8 @@ from cnnlg_tf.config import (
     GradientGuideConfig,
     LatentGuideConfig,
     MaskRefinerConfig,
-    dump_config,
-    parse_config,
 )
+from cnnlg_tf.config_files import dump_config, parse_config
 from cnnlg_tf.errors import CheckpointError
 from cnnlg_tf.integrity import damage
 from cnnlg_tf.publish import publish

@@ -87,7 +87,7 @@ def experiment(name: str, out: str, overrides: tuple[str, ...], processes: int) 
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from cnnlg_tf.config import find_config
+    from cnnlg_tf.config_files import find_config
     from cnnlg_tf.experiments.run import run_experiment
 
     path = find_config(name, "experiments")

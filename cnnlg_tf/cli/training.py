@@ -91,7 +91,7 @@ def train(config: str, overrides: tuple[str, ...], out: str, devices: str | None
     OUT gets checkpoints, metrics.jsonl, TensorBoard logs and before/after pictures. `--set` takes
     dotted keys and YAML values: train.seed=1, train.phases.0.steps=100.
     """
-    from cnnlg_tf.config import load_config
+    from cnnlg_tf.config_files import load_config
     from cnnlg_tf.training.run import summarise
     from cnnlg_tf.training.run import train as run
 

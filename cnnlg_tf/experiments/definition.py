@@ -27,7 +27,8 @@ from typing import Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from cnnlg_tf.config import Config, MaskKind, Section, load_config
+from cnnlg_tf.config import Config, MaskKind, Section
+from cnnlg_tf.config_files import load_config
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.evaluation.cases import MASK_KINDS, CaseSet, Fit
 

@@ -22,7 +22,8 @@ import yaml
 from PIL import Image
 
 import cnnlg_tf
-from cnnlg_tf.config import Config, parse_config
+from cnnlg_tf.config import Config
+from cnnlg_tf.config_files import parse_config
 from cnnlg_tf.errors import CnnlgError
 from cnnlg_tf.evaluation.pictures import with_hole
 from cnnlg_tf.evaluation.results import OURS, Evaluation

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlg_tf.checkpoint import list_checkpoints, save_checkpoint
-from cnnlg_tf.config import Config, dump_config
+from cnnlg_tf.config import Config
+from cnnlg_tf.config_files import dump_config
 from cnnlg_tf.data.pipeline import Prefetcher, TrainingData
 from cnnlg_tf.errors import TrainingError
 from cnnlg_tf.files import atomic_path

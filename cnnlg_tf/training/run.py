@@ -18,7 +18,8 @@ from cnnlg_tf.checkpoint import (
     read_about,
     read_config,
 )
-from cnnlg_tf.config import Config, changed_keys, dump_config
+from cnnlg_tf.config import Config
+from cnnlg_tf.config_files import changed_keys, dump_config
 from cnnlg_tf.data.pipeline import TrainingData, open_source
 from cnnlg_tf.errors import CheckpointError, TrainingError
 from cnnlg_tf.files import atomic_path

@@ -16,7 +16,8 @@ _WITHOUT_SUM = ("checkpoint.json", "manifest.json")  # which hold the sums of th
 def campaign(budget: Budget, dice: random.Random, folder: Path) -> Report:
     """Break one file at a time of a checkpoint and of a version folder with its manifest."""
     from cnnlg_tf.checkpoint import save_checkpoint
-    from cnnlg_tf.config import ModelConfig, dump_config, parse_config
+    from cnnlg_tf.config import ModelConfig
+    from cnnlg_tf.config_files import dump_config, parse_config
     from cnnlg_tf.models.cnnlg import CNNLG
 
     config = ModelConfig(widths=(8, 8, 8, 8), blocks=(1, 1, 1, 1), latent_channels=4)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnlg_tf.config import Config, ModelConfig, parse_config
+from cnnlg_tf.config import Config, ModelConfig
+from cnnlg_tf.config_files import parse_config
 
 PHASE: dict[str, Any] = {
     "name": "prediction",

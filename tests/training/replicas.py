@@ -6,7 +6,7 @@ python replicas.py CONFIG FOLDER trains FOLDER/1 and FOLDER/2.
 import sys
 from pathlib import Path
 
-from cnnlg_tf.config import load_config
+from cnnlg_tf.config_files import load_config
 from cnnlg_tf.startup import start_tensorflow
 
 

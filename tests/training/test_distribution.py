@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cnnlg_tf.checkpoint import list_checkpoints
-from cnnlg_tf.config import dump_config
+from cnnlg_tf.config_files import dump_config
 
 ROOT = Path(__file__).parents[2]
 TOLERANCE = 1e-4  # relative: the order of float32 sums differs, and Adam divides by small numbers

@@ -18,7 +18,8 @@ from click.testing import CliRunner
 import cnnlg_tf
 from cnnlg_tf.checkpoint import CONFIG, STATE, WEIGHTS, list_checkpoints
 from cnnlg_tf.cli import main
-from cnnlg_tf.config import Config, dump_config
+from cnnlg_tf.config import Config
+from cnnlg_tf.config_files import dump_config
 from cnnlg_tf.errors import CheckpointError, DataError, TrainingError
 from cnnlg_tf.integrity import ABOUT
 from cnnlg_tf.training.run import FUSIBLE_FLAGS, newest_whole, prepare_environment, train

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import cnnlg_tf
-from cnnlg_tf.config import ModelConfig, PhaseConfig, load_config, parse_config
+from cnnlg_tf.config import ModelConfig, PhaseConfig
+from cnnlg_tf.config_files import load_config, parse_config
 from cnnlg_tf.errors import ConfigError, TrainingError
 from cnnlg_tf.models.cnnlg import CNNLG
 from cnnlg_tf.training.run import train
