@@ -224,6 +224,72 @@ def highlights(image: Floats, rng: Rng) -> Floats:
     return stronger.clip(0, 255)
 
 
+def patterns(image: Floats, rng: Rng) -> Floats:
+    """Wallpaper, cloth, lace, beads: one small figure again and again on a lattice, on all of the photo or a part."""
+    height, width = image.shape[:2]
+    opacity, gap = np.zeros((height, width), np.float32), rng.uniform(5, 24)
+    angle, skew = rng.uniform(0, math.pi), rng.normal(0, 0.15)
+    first = gap * np.array([math.cos(angle), math.sin(angle)])
+    second = rng.uniform(0.6, 1.6) * np.array([-first[1], first[0]]) + skew * first
+    figure = _figure(rng.uniform(0.05, 0.3) * gap, rng)
+    thick = rng.uniform(0.6, max(0.8, 0.2 * gap))
+    heart, reach = np.array([width, height]) / 2, math.ceil(0.8 * (width + height) / gap)
+    offset = 0.5 * (rng.random() < 0.4)  # every second row half a gap on
+    for row in range(-reach, reach + 1):
+        for column in range(-reach, reach + 1):
+            at = heart + (column + offset * (row % 2)) * first + row * second
+            at = at + rng.normal(0, 0.02 * gap, 2)
+            if (at > -gap).all() and at[0] < width + gap and at[1] < height + gap:
+                draw(opacity, (at + figure).astype(np.float32), thick)
+    opacity = blur(opacity, rng.uniform(0.3, 0.8)) * np.float32(rng.uniform(0.3, 1))
+    return _laid(image, opacity * _part(height, width, rng), _shade(image, rng))
+
+
+def grains(image: Floats, rng: Rng) -> Floats:
+    """Gravel, seeds, petals, leaves: very many small pieces of about one size, lit and dark, on a ground of theirs."""
+    height, width = image.shape[:2]
+    size, part, base = rng.uniform(2.5, 7), _part(height, width, rng), _shade(image, rng)
+    out = _laid(image, part, np.clip(base + rng.normal(0, 40), 0, 255))
+    for _ in range(3):
+        opacity = np.zeros((height, width), np.float32)
+        for _ in range(min(800, int(0.15 * height * width / size**2))):
+            at, turn = place(height, width, rng), rng.uniform(0, 2 * math.pi)
+            along = 0.5 * size * np.array([math.cos(turn), math.sin(turn)])
+            draw(opacity, np.stack([at - along, at + along]).astype(np.float32), 0.7 * size)
+        shade = np.clip(base + rng.normal(0, 45), 0, 255)
+        out = _laid(out, blur(opacity, rng.uniform(0.3, 0.8)) * part, shade)
+    return out
+
+
+def _figure(size: float, rng: Rng) -> Floats:
+    """A path about (0, 0): a dot, a dash, a corner, a ring or a small flower."""
+    corners = int(rng.choice([1, 2, 3, 7, 9]))
+    turn = rng.uniform(0, 2 * math.pi) + np.linspace(0, 2 * math.pi, corners)
+    far = size * (rng.uniform(0.4, 1.0, corners) if corners == 9 else np.ones(corners))
+    path = np.stack([far * np.cos(turn), far * np.sin(turn)], -1)
+    if corners == 2:  # both ends of the turn are one place
+        path[1] *= -1
+    figure: Floats = np.repeat(path * 0, 2, 0) if corners == 1 else path
+    return figure
+
+
+def _part(height: int, width: int, rng: Rng) -> Floats:
+    """1 on all, or on a part with a soft border: [height, width]."""
+    if rng.random() < 0.5:
+        return np.ones((height, width), np.float32)
+    noise = soft_noise(height, width, rng.uniform(0.5, 1.0) * width, rng)
+    part: Floats = np.clip(4 * noise, 0, 1)
+    return part
+
+
+def _shade(image: Floats, rng: Rng) -> Floats:
+    """Dark, light, or a colour of the photo, a little changed: [3]."""
+    if rng.random() < 0.4:
+        return np.clip(_local_colour(image, rng) + rng.normal(0, 40, 3), 0, 255)
+    shade: Floats = rng.uniform(0, 70, 3) if rng.random() < 0.5 else rng.uniform(190, 255, 3)
+    return shade
+
+
 LOOKALIKES = {
     "wires": wires,
     "branches": branches,
@@ -234,4 +300,6 @@ LOOKALIKES = {
     "bars": bars,
     "flares": flares,
     "highlights": highlights,
+    "patterns": patterns,
+    "grains": grains,
 }
