@@ -2,8 +2,8 @@
 
 A scratch is a pixel wide in a small photo and ten in a fine scan, so a small photo is looked at enlarged, too, and each
 octave of a large one, each as it is and mirrored. The most certain octave counts most, and the others' word, too: what
-only looks like damage seldom does so at every size. A region is taken where something of it is certain. Needs no
-TensorFlow.
+only looks like damage seldom does so at every size. A region is taken where something of it is certain enough for its
+size. Needs no TensorFlow.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cnnlg_tf.certainty import thresholds
+from cnnlg_tf.certainty import higher_thresholds, thresholds
 from cnnlg_tf.inference.windows import tile
 from cnnlg_tf.photos import from_unit, to_unit
 
@@ -96,10 +96,12 @@ def marked(probability: np.ndarray, sensitivity: float) -> np.ndarray:
     Returns:
         bool [height, width].
     """
-    lower, higher = thresholds(sensitivity)
-    count, regions = cv2.connectedComponents((probability > lower).astype(np.uint8), connectivity=8)
+    lower, _ = thresholds(sensitivity)
+    above = (probability > lower).astype(np.uint8)
+    count, regions, statistics, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
+    higher = higher_thresholds(np.maximum(statistics[:, cv2.CC_STAT_AREA], 1), sensitivity)
     certain = np.zeros(count, bool)
-    certain[regions[probability > higher]] = True
+    certain[regions[probability > higher[regions]]] = True
     certain[0] = False  # what is above no threshold
     found: np.ndarray = certain[regions]
     return found

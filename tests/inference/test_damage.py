@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnlg_tf.certainty import CERTAIN, thresholds
+from cnnlg_tf.certainty import CERTAIN, LARGE, higher_thresholds, thresholds
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.inference.damage import AGREEMENT, ENLARGED, Damage, find_damage, marked, overlay
 from cnnlg_tf.inference.holes import grown
@@ -107,10 +107,29 @@ def test_a_region_counts_where_something_of_it_is_certain() -> None:
         probability[i, i] = 0.7
     probability[7, 7] = 0.999
     crack = probability > 0
-    probability[2:6, 20:28] = 0.9
+    probability[2:18, 18:28] = 0.9
     assert np.array_equal(marked(probability, 0.5), crack)
     assert np.array_equal(marked(probability, 0.8), probability > 0)
-    assert not marked(probability, 0.1).any() and not marked(0 * probability, 1.0).any()
+    assert np.array_equal(marked(probability, 0.1), probability > 0.99)
+    assert not marked(0 * probability, 1.0).any()
+
+
+def test_of_small_regions_less_is_asked() -> None:
+    """Squares that are equally certain: those of up to a size are taken, which sensitivity moves."""
+    sides = np.arange(1, 31)
+    probability = np.zeros((31, sides.sum() + 31), np.float32)
+    starts = np.cumsum(sides + 1) - sides - 1
+    for side, start in zip(sides, starts, strict=True):
+        probability[:side, start : start + side] = 0.9
+    taken = [marked(probability, s)[0, starts] for s in (0.0, 0.4, 0.5, 0.6, 1.0)]
+    counts = [some.sum() for some in taken]
+    assert counts == sorted(counts) and counts[0] == 0 and counts[-1] == len(sides)
+    assert 0 < counts[2] < 20 and np.all(np.diff(np.int8(taken), axis=1) <= 0)
+    limits = higher_thresholds(np.array([1, 10, 100, LARGE, 10 * LARGE]), 0.5)
+    assert np.all(np.diff(limits[:4]) > 0) and limits[3] == limits[4]
+    assert limits[3] == np.float32(thresholds(0.5)[1]) and limits[0] > thresholds(0.5)[0]
+    with pytest.raises(ConfigError, match="sensitivity must be from 0 to 1. Received: 2"):
+        higher_thresholds(np.ones(3), 2)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
