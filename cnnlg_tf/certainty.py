@@ -14,7 +14,7 @@ from cnnlg_tf.errors import ConfigError
 
 STEEPNESS = 4.0  # logits between sensitivity 0.5, where 0.5 is the lower threshold, and 0 or 1
 GROWTH = 2  # pixels around damage that are repaired with it, unless said otherwise: it ends softly
-CERTAIN = 5.0  # logits between both thresholds up to sensitivity 0.5; they meet at 1
+CERTAIN = 4.0  # logits between both thresholds up to sensitivity 0.5; they meet at 1
 LARGE = 400  # pixels; of regions of fewer,
 LESS = 0.35  # so many logits less are asked for each halving,
 LEAST = 0.5  # down to this

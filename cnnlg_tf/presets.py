@@ -46,7 +46,7 @@ PRESETS = {
     "photos": Preset(
         description="photos of any kind, from 16 px to 24 megapixels",
         source="photos",
-        sha256="ced31a389b562c02ee5a702593631840347c2e71b72f417f8bf6052ff88ac7a1",
+        sha256="d90d1254d642e88b372a03252fda94b42b01f04a9a952088a118fb57e9afde0c",
         licence="research and evaluation; see photos.LICENSE",
         data="BSDS500 validation, 100 photos, 256 px: cnnlg-tf evaluate --photos PHOTOS -o out/report",
         figures={
