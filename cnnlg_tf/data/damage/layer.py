@@ -95,24 +95,29 @@ def draw(
     """Draw a smooth-edged path into `canvas` [height, width]; widths under a pixel draw faintly."""
     widths = [width] * (len(path) - 1) if isinstance(width, int | float) else list(width)
     painted = np.zeros(canvas.shape, np.uint8)
-    points = np.rint(np.clip(path, -3000, 6000) * 16).astype(np.int32)
     at = 0
     while at < len(widths):
         until = at + 1
         while until < len(widths) and round(widths[until]) == round(widths[at]):
             until += 1
-        value = min(1.0, max(widths[at], 0.25)) if widths[at] < 1 else 1.0
-        cv2.polylines(
-            painted,
-            [points[at : until + 1]],
-            False,
-            int(255 * value),
-            max(1, round(widths[at])),
-            cv2.LINE_AA,
-            shift=4,
-        )
+        _paint(painted, [path[at : until + 1]], widths[at])
         at = until
     np.maximum(canvas, painted.astype(np.float32) * np.float32(strength / 255), out=canvas)
+
+
+def draw_all(canvas: Floats, paths: Sequence[Floats], width: float) -> None:
+    """Draw many paths of one width, for which `draw` would go through all of the canvas once each."""
+    painted = np.zeros(canvas.shape, np.uint8)
+    _paint(painted, paths, width)
+    np.maximum(canvas, painted.astype(np.float32) / 255, out=canvas)
+
+
+def _paint(painted: npt.NDArray[np.uint8], paths: Sequence[Floats], width: float) -> None:
+    points = [np.rint(np.clip(path, -3000, 6000) * 16).astype(np.int32) for path in paths]
+    value = min(1.0, max(width, 0.25))
+    cv2.polylines(
+        painted, points, False, int(255 * value), max(1, round(width)), cv2.LINE_AA, shift=4
+    )
 
 
 def blur(x: Floats, sigma: float) -> Floats:

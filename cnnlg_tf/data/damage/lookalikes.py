@@ -8,7 +8,7 @@ import math
 import cv2
 import numpy as np
 
-from cnnlg_tf.data.damage.layer import Floats, Rng, blur, draw, place, soft_noise, walk
+from cnnlg_tf.data.damage.layer import Floats, Rng, blur, draw, draw_all, place, soft_noise, walk
 
 
 def draw_lookalike(image: Floats, rng: Rng) -> Floats:
@@ -235,12 +235,11 @@ def patterns(image: Floats, rng: Rng) -> Floats:
     thick = rng.uniform(0.6, max(0.8, 0.2 * gap))
     heart, reach = np.array([width, height]) / 2, math.ceil(0.8 * (width + height) / gap)
     offset = 0.5 * (rng.random() < 0.4)  # every second row half a gap on
-    for row in range(-reach, reach + 1):
-        for column in range(-reach, reach + 1):
-            at = heart + (column + offset * (row % 2)) * first + row * second
-            at = at + rng.normal(0, 0.02 * gap, 2)
-            if (at > -gap).all() and at[0] < width + gap and at[1] < height + gap:
-                draw(opacity, (at + figure).astype(np.float32), thick)
+    row, column = (n.ravel()[:, None] for n in np.mgrid[-reach : reach + 1, -reach : reach + 1])
+    places = heart + (column + offset * (row % 2)) * first + row * second
+    places += rng.normal(0, 0.02 * gap, places.shape)
+    within = np.all((places > -gap) & (places < (width + gap, height + gap)), axis=1)
+    draw_all(opacity, [at + figure for at in places[within]], thick)
     opacity = blur(opacity, rng.uniform(0.3, 0.8)) * np.float32(rng.uniform(0.3, 1))
     return _laid(image, opacity * _part(height, width, rng), _shade(image, rng))
 
@@ -252,10 +251,11 @@ def grains(image: Floats, rng: Rng) -> Floats:
     out = _laid(image, part, np.clip(base + rng.normal(0, 40), 0, 255))
     for _ in range(3):
         opacity = np.zeros((height, width), np.float32)
-        for _ in range(min(800, int(0.15 * height * width / size**2))):
-            at, turn = place(height, width, rng), rng.uniform(0, 2 * math.pi)
-            along = 0.5 * size * np.array([math.cos(turn), math.sin(turn)])
-            draw(opacity, np.stack([at - along, at + along]).astype(np.float32), 0.7 * size)
+        count = min(800, int(0.15 * height * width / size**2))
+        places = rng.uniform(0, (width, height), (count, 2))
+        turns = rng.uniform(0, 2 * math.pi, count)
+        along = 0.5 * size * np.stack([np.cos(turns), np.sin(turns)], -1)
+        draw_all(opacity, [*np.stack([places - along, places + along], axis=1)], 0.7 * size)
         shade = np.clip(base + rng.normal(0, 45), 0, 255)
         out = _laid(out, blur(opacity, rng.uniform(0.3, 0.8)) * part, shade)
     return out
@@ -264,12 +264,12 @@ def grains(image: Floats, rng: Rng) -> Floats:
 def _figure(size: float, rng: Rng) -> Floats:
     """A path about (0, 0): a dot, a dash, a corner, a ring or a small flower."""
     corners = int(rng.choice([1, 2, 3, 7, 9]))
-    turn = rng.uniform(0, 2 * math.pi) + np.linspace(0, 2 * math.pi, corners)
+    if corners == 1:
+        return np.zeros((2, 2), np.float32)
+    turned = math.pi if corners == 2 else 2 * math.pi  # a dash's ends lie opposite each other
+    turn = rng.uniform(0, 2 * math.pi) + np.linspace(0, turned, corners)
     far = size * (rng.uniform(0.4, 1.0, corners) if corners == 9 else np.ones(corners))
-    path = np.stack([far * np.cos(turn), far * np.sin(turn)], -1)
-    if corners == 2:  # both ends of the turn are one place
-        path[1] *= -1
-    figure: Floats = np.repeat(path * 0, 2, 0) if corners == 1 else path
+    figure: Floats = np.stack([far * np.cos(turn), far * np.sin(turn)], -1)
     return figure
 
 
