@@ -8,8 +8,6 @@ region of what only looks like damage has many.
 
 import math
 
-import numpy as np
-
 from cnnlg_tf.errors import ConfigError
 
 STEEPNESS = 4.0  # logits between sensitivity 0.5, where 0.5 is the lower threshold, and 0 or 1
@@ -20,37 +18,22 @@ LESS = 0.35  # so many logits less are asked for each halving,
 LEAST = 0.5  # down to this
 
 
-def thresholds(sensitivity: float) -> tuple[float, float]:
-    """(lower, higher) probabilities, of large regions; raises ConfigError for a sensitivity outside 0 to 1."""
-    lower, apart = _logits(sensitivity)
-    return _sigmoid(lower), _sigmoid(lower + CERTAIN * apart)
-
-
-def higher_thresholds(pixels: np.ndarray, sensitivity: float) -> np.ndarray:
-    """The higher probabilities, of regions of so many pixels.
+def thresholds(sensitivity: float, pixels: int = LARGE) -> tuple[float, float]:
+    """(lower, higher) probabilities.
 
     Args:
-        pixels: whole numbers from 1 on, of any shape.
         sensitivity: 0 to 1.
-
-    Returns:
-        float32, of the same shape.
+        pixels: of the region, 1 or more.
 
     Raises:
         ConfigError: sensitivity is out of range.
     """
-    lower, apart = _logits(sensitivity)
-    halvings = np.log2(LARGE / np.minimum(pixels, LARGE))
-    between = np.maximum(CERTAIN - LESS * halvings, LEAST)
-    higher: np.ndarray = 1 / (1 + np.exp(-(lower + apart * between)))
-    return higher.astype(np.float32)
-
-
-def _logits(sensitivity: float) -> tuple[float, float]:
-    """(the lower threshold, how much counts of what lies between both)."""
     if not 0.0 <= sensitivity <= 1.0:
         raise ConfigError(f"sensitivity must be from 0 to 1. Received: {sensitivity}")
-    return STEEPNESS * (1.0 - 2.0 * sensitivity), min(1.0, 2.0 * (1.0 - sensitivity))
+    lower = STEEPNESS * (1.0 - 2.0 * sensitivity)
+    halvings = math.log2(LARGE / min(pixels, LARGE))
+    apart = max(CERTAIN - LESS * halvings, LEAST) * min(1.0, 2.0 * (1.0 - sensitivity))
+    return _sigmoid(lower), _sigmoid(lower + apart)
 
 
 def _sigmoid(logit: float) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cnnlg_tf.certainty import higher_thresholds, thresholds
+from cnnlg_tf.certainty import LARGE, thresholds
 from cnnlg_tf.inference.windows import tile
 from cnnlg_tf.photos import from_unit, to_unit
 
@@ -99,7 +99,8 @@ def marked(probability: np.ndarray, sensitivity: float) -> np.ndarray:
     lower, _ = thresholds(sensitivity)
     above = (probability > lower).astype(np.uint8)
     count, regions, statistics, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
-    higher = higher_thresholds(np.maximum(statistics[:, cv2.CC_STAT_AREA], 1), sensitivity)
+    by_size = [thresholds(sensitivity, pixels)[1] for pixels in range(1, LARGE + 1)]
+    higher = np.array(by_size, np.float32)[np.clip(statistics[:, cv2.CC_STAT_AREA], 1, LARGE) - 1]
     certain = np.zeros(count, bool)
     certain[regions[probability > higher[regions]]] = True
     certain[0] = False  # what is above no threshold

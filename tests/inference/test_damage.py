@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnlg_tf.certainty import CERTAIN, LARGE, higher_thresholds, thresholds
+from cnnlg_tf.certainty import CERTAIN, LARGE, thresholds
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.inference.damage import AGREEMENT, ENLARGED, Damage, find_damage, marked, overlay
 from cnnlg_tf.inference.holes import grown
@@ -125,11 +125,11 @@ def test_of_small_regions_less_is_asked() -> None:
     counts = [some.sum() for some in taken]
     assert counts == sorted(counts) and counts[0] == 0 and counts[-1] == len(sides)
     assert 0 < counts[2] < 20 and np.all(np.diff(np.int8(taken), axis=1) <= 0)
-    limits = higher_thresholds(np.array([1, 10, 100, LARGE, 10 * LARGE]), 0.5)
+    limits = [thresholds(0.5, pixels)[1] for pixels in (1, 10, 100, LARGE, 10 * LARGE)]
     assert np.all(np.diff(limits[:4]) > 0) and limits[3] == limits[4]
-    assert limits[3] == np.float32(thresholds(0.5)[1]) and limits[0] > thresholds(0.5)[0]
+    assert limits[3] == thresholds(0.5)[1] and limits[0] > thresholds(0.5)[0]
     with pytest.raises(ConfigError, match="sensitivity must be from 0 to 1. Received: 2"):
-        higher_thresholds(np.ones(3), 2)
+        thresholds(2, 1)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
