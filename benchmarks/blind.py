@@ -6,9 +6,10 @@ Each kind of damage of `cnnlg_tf.data.damage` is drawn on `--limit` photos (cent
 2x, aged), with seeds that no training uses; stamps are those numbered `--from` and more. A found pixel is right where
 the print's mask is 1; faint damage and soft edges (2) count neither way. F1 is of all pixels of a kind together, and of
 all kinds. PSNR is over the whole picture against the same aged print without damage: damaged, repaired blind, and
-repaired with the damage told. Clean photos are those of --photos, the package's examples and --clean, as they are.
-`--refiners` compares the mask refiners, before and after, on the same prints (IoU and F1 at the scan's resolution);
-`--thresholds` gives F1 and the clean share at other sensitivities: what the finder's threshold is chosen by.
+repaired with the damage told. Stains are lifted in both, but for `--no-lift`. Clean photos are those of --photos, the
+package's examples and --clean, as they are. `--refiners` compares the mask refiners, before and after, on the same
+prints (IoU and F1 at the scan's resolution); `--thresholds` gives F1 and the clean share at other sensitivities: what
+the finder's threshold is chosen by.
 """
 
 import itertools
@@ -114,12 +115,12 @@ def psnr(picture: np.ndarray, shown: DamagedPrint) -> float:
 
 
 def measure(
-    inpainter: Inpainter, shown: DamagedPrint, sensitivity: float, grow: int
+    inpainter: Inpainter, shown: DamagedPrint, sensitivity: float, grow: int, lift: bool
 ) -> tuple[dict[str, float], Damage, np.ndarray]:
     """A print's PSNR in dB, what was found, and the blind repair."""
-    blind = inpainter.repair(shown.damaged, sensitivity=sensitivity, grow=grow)
+    blind = inpainter.repair(shown.damaged, sensitivity=sensitivity, grow=grow, lift=lift)
     found = blind.damage or inpainter.find_damage(shown.damaged, sensitivity=sensitivity)
-    told = inpainter.repair(shown.damaged, shown.mask > 0, grow=grow)
+    told = inpainter.repair(shown.damaged, shown.mask > 0, grow=grow, lift=lift)
     scores = {
         "damaged dB": psnr(shown.damaged, shown),
         "blind dB": psnr(blind.photo, shown),
@@ -218,6 +219,7 @@ def report_thresholds(
 )
 @click.option("--sensitivity", default=0.5, show_default=True)
 @click.option("--grow", default=GROWTH, show_default=True)
+@click.option("--lift/--no-lift", default=True, help="Lift stains.")
 @click.option("--refiners", is_flag=True, help="Compare the mask refiners.")
 @click.option("--thresholds", is_flag=True, help="Try other sensitivities.")
 @click.option(
@@ -233,6 +235,7 @@ def main(
     clean_limit: int,
     sensitivity: float,
     grow: int,
+    lift: bool,
     refiners: bool,
     thresholds: bool,
     out: Path,
@@ -252,7 +255,7 @@ def main(
     by_limit: dict[float, Counts] = defaultdict(Counts)
     rows: dict[str, dict[str, np.ndarray]] = {}
     for kind, shown in draw_prints(folders[0], maker, limit):
-        score, damage, repaired = measure(inpainter, shown, sensitivity, grow)
+        score, damage, repaired = measure(inpainter, shown, sensitivity, grow, lift)
         found[kind].append(count(damage.mask, shown))
         scores[kind].append(score)
         for each in tried:

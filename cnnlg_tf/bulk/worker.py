@@ -37,7 +37,7 @@ class Repairing:
         form: the outputs' format; None: by their names.
         quality: of lossy outputs.
         invert_mask: masks are white where pixels are known.
-        detail, grow, feather, sensitivity: as `Inpainter.repair` takes them.
+        detail, grow, lift, feather, sensitivity: as `Inpainter.repair` takes them.
     """
 
     model: Any = None
@@ -46,6 +46,7 @@ class Repairing:
     invert_mask: bool = False
     detail: float = 1.0
     grow: int | None = None
+    lift: bool | None = None
     feather: int = 0
     sensitivity: float = 0.5
 
@@ -134,7 +135,7 @@ class PhotoWork:
         self._invert, self._form = repairing.invert_mask, repairing.form
         self._options = {
             name: getattr(repairing, name)
-            for name in ("quality", "detail", "grow", "feather", "sensitivity")
+            for name in ("quality", "detail", "grow", "lift", "feather", "sensitivity")
         }
         self._mask = lru_cache(maxsize=1)(_read_mask)  # often one serves all photos
         self._references = lru_cache(maxsize=1)(_read_references)

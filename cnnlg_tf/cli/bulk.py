@@ -52,6 +52,7 @@ from cnnlg_tf.errors import CnnlgError
     metavar="PX",
     help=f"Repair the pixels around the hole too.  [default: 0; {GROWTH} without a mask]",
 )
+@common.lift
 @common.feather
 @common.sensitivity
 @click.option(

@@ -32,6 +32,13 @@ sensitivity = click.option(
 )
 
 
+lift = click.option(
+    "--lift/--no-lift",
+    default=None,
+    help="Lift stains that the photo shows through, and paint only their borders.  [default: where damage was found]",
+)
+
+
 def leave_notes_out() -> None:
     """What --quiet asks for: errors are still told."""
     click.get_current_context().find_root().obj.setLevel("CRITICAL")

@@ -28,6 +28,7 @@ from cnnlg_tf.cli import common, running
     metavar="PX",
     help=f"Repair the pixels around the hole too.  [default: 0; {GROWTH} with --blind]",
 )
+@common.lift
 @common.feather
 @click.option("--samples", type=click.IntRange(0), default=0, help="Write N different repairs too.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of --samples.")
@@ -68,6 +69,7 @@ def inpaint(
     metavar="PX",
     help="Repair the pixels around the damage too.",
 )
+@common.lift
 @common.feather
 @click.option("--save-mask", is_flag=True, help="Write OUT_mask.png: white = was repaired.")
 @click.option("--preview", is_flag=True, help="Write OUT_preview.png: red = was repaired.")
@@ -78,8 +80,9 @@ def repair(photos: tuple[str, ...], **options: Any) -> None:
     """Find the damage on old PHOTOS, files or folders, and repair it: no mask is needed.
 
     Cracks, folds, scratches, dust, hairs, spots, stains and torn corners are looked for; fading and
-    yellowing stay as they are. A photo without damage comes back as it is. To repair other parts
-    than those found, change OUT_mask.png and give it to `inpaint --mask`.
+    yellowing stay as they are. Stains that the photo shows through are lifted, the rest is painted
+    over. A photo without damage comes back as it is. To repair other parts than those found, change
+    OUT_mask.png and give it to `inpaint --mask`.
     """
     _run(photos, None, **options)
 

@@ -2,8 +2,8 @@
 
 A scratch is a pixel wide in a small photo and ten in a fine scan, so a small photo is looked at enlarged, too, and each
 octave of a large one, each as it is and mirrored. The most certain octave counts most, and the others' word, too: what
-only looks like damage seldom does so at every size. A region is taken where something of it is certain enough for its
-size. Needs no TensorFlow.
+only looks like damage seldom does so at every size. A region is taken where something of it is certain; of specks more
+is asked, or less where there are many. Needs no TensorFlow.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cnnlg_tf.certainty import LARGE, thresholds
+from cnnlg_tf.certainty import DUSTY, SPECK, thresholds
 from cnnlg_tf.inference.windows import tile
 from cnnlg_tf.photos import from_unit, to_unit
 
@@ -96,13 +96,17 @@ def marked(probability: np.ndarray, sensitivity: float) -> np.ndarray:
     Returns:
         bool [height, width].
     """
-    lower, _ = thresholds(sensitivity)
-    above = (probability > lower).astype(np.uint8)
+    limits = thresholds(sensitivity)
+    above = (probability > limits.lower).astype(np.uint8)
     count, regions, statistics, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
-    by_size = [thresholds(sensitivity, pixels)[1] for pixels in range(1, LARGE + 1)]
-    higher = np.array(by_size, np.float32)[np.clip(statistics[:, cv2.CC_STAT_AREA], 1, LARGE) - 1]
-    certain = np.zeros(count, bool)
-    certain[regions[probability > higher[regions]]] = True
+    most = np.zeros(count, np.float32)
+    inside = above > 0
+    np.maximum.at(most, regions[inside], probability[inside])
+    speck = statistics[:, cv2.CC_STAT_AREA] < SPECK
+    many = DUSTY * max(1.0, probability.size / 1e6)
+    dusty = np.count_nonzero(speck & (most > limits.counted)) >= many
+    of_specks = limits.among_many if dusty else limits.lone
+    certain = most > np.where(speck, of_specks, limits.higher)
     certain[0] = False  # what is above no threshold
     found: np.ndarray = certain[regions]
     return found

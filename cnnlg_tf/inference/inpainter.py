@@ -20,6 +20,7 @@ from cnnlg_tf.inference.new_picture import new_picture
 from cnnlg_tf.inference.painting import Cancelled, Progress, paint
 from cnnlg_tf.inference.placing import with_references
 from cnnlg_tf.inference.sketch import as_sketch
+from cnnlg_tf.inference.stains import lift_stains
 from cnnlg_tf.inference.windows import Box
 from cnnlg_tf.open import open_network
 from cnnlg_tf.photos import (
@@ -49,10 +50,10 @@ class Repair:
 
     Attributes:
         photo: RGB [height, width, 3] of the given photo's type; known pixels are the given ones.
-        mask: bool [height, width], True = was filled or blended: the given mask, or the damage found,
-            with what it grew by.
-        uncertainty: float32 [height, width], the standard deviation of each repaired pixel in units
-            of the full range, 0 at known pixels.
+        mask: bool [height, width], True = was filled, lifted or blended: the given mask, or the damage
+            found, with what it grew by.
+        uncertainty: float32 [height, width], the standard deviation of each painted pixel in units
+            of the full range, 0 at others.
         samples: further repairs of the same hole, as many as asked for.
         damage: what blind repair found; None where a mask was given.
     """
@@ -91,6 +92,7 @@ class Inpainter:
         temperature: float = 1.0,
         sensitivity: float = 0.5,
         grow: int | None = None,
+        lift: bool | None = None,
         feather: int = 0,
         stages: Sequence[Box] = (),
         progress: Progress | None = None,
@@ -115,8 +117,11 @@ class Inpainter:
             seed: of the samples; the same seed gives the same samples.
             temperature: of the samples: 0 all as expected .. 1 as far apart as the model has learnt.
             sensitivity: of blind repair: 0 repairs what is certainly damaged .. 1 all that may be.
-            grow: pixels around the hole that count as missing too; None: 0 around a mask, 1 around
+            grow: pixels around the hole that count as missing too; None: 0 around a mask, `GROWTH` around
                 damage that was found, for it ends softly.
+            lift: whether stains that the photo shows through are lifted, not painted over
+                (`cnnlg_tf.inference.stains`); None: where damage was found, not under a mask, which says that nothing
+                there is to be looked at.
             feather: pixels around the grown hole over which the repair fades into the photo: at a
                 distance of d pixels it counts 1 - d / (feather + 1). Known pixels that far change;
                 with 0 none does.
@@ -167,6 +172,8 @@ class Inpainter:
                 "the sketch has no stroke where the photo is painted: nothing follows it"
             )
         start, left = with_references(pixels, changed, hidden, references)
+        if lift or (lift is None and mask is None):
+            start, left = lift_stains(start, left, hidden)
         boxes = [box.slices for box in stages] or [(slice(None), slice(None))]
         painted = []
         for number, step in enumerate(steps):

@@ -9,7 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from cnnlg_tf.certainty import GROWTH
 from cnnlg_tf.errors import CancelledError, CnnlgError
+from cnnlg_tf.inference.holes import grown
 from cnnlg_tf.photos import WRITABLE, check_mask_size, read_mask
 from cnnlg_tf.ui import views
 from cnnlg_tf.ui.jobs import Job
@@ -133,7 +135,8 @@ async def repair_folder(request: Request) -> Response:
         raise RequestError(
             f"find_damage must be true or false, without mask_of. Received: {blind!r}"
         )
-    run = FolderRun(page, shared, blind, wishes_of({"detail": given.get("detail", 1.0)}))
+    wishes = wishes_of({"detail": given.get("detail", 1.0), "lift": blind})
+    run = FolderRun(page, shared, blind, wishes)
     return JSONResponse({"job": page.worker.submit(run).key}, 202)
 
 
@@ -178,7 +181,7 @@ class FolderRun:
         if self.shared is not None:
             mask = self.shared
         if self.blind:
-            mask = inpainter.find_damage(photo).mask
+            mask = grown(inpainter.find_damage(photo).mask, GROWTH)
         check_mask_size(mask, photo.pixels)
         if mask.any():
             photo = repair_whole(inpainter, photo, mask, self.wishes, None)

@@ -25,6 +25,7 @@ from cnnlg_tf.ui.searching import damage_mask, search
 from cnnlg_tf.ui.sessions import Change, Session, box_json
 from cnnlg_tf.ui.sketches import decode_sketch
 from cnnlg_tf.ui.web import (
+    choice_of,
     file_of,
     mask_of,
     needed_file,
@@ -45,6 +46,7 @@ def wishes_of(given: Mapping[str, Any]) -> Wishes:
         detail=number_of(given.get("detail", 1.0), "detail", 0, 2),
         variants=whole_number_of(given.get("variants", 1), "variants", 1, MAX_VARIANTS),
         seed=whole_number_of(given.get("seed", 0), "seed", 0, 2**31),
+        lift=choice_of(given.get("lift", False), "lift"),
     )
 
 
@@ -71,6 +73,7 @@ async def start_repair(request: Request) -> Response:
               detail: {type: number, minimum: 0, maximum: 2, default: 1}
               variants: {type: integer, minimum: 1, maximum: 8, default: 1}
               seed: {type: integer, default: 0}
+              lift: {type: boolean, default: false, description: Lift stains that the photo shows through.}
     responses:
       202: {$ref: "#/components/responses/Started"}
       400: {$ref: "#/components/responses/Refused"}

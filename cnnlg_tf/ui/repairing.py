@@ -25,11 +25,13 @@ class Wishes:
         detail: 0 smooth .. 1 as learnt .. 2 crisp.
         variants: how many repairs to choose from.
         seed: of the variants after the first.
+        lift: stains that the photo shows through are lifted, not painted over.
     """
 
     detail: float = 1.0
     variants: int = 1
     seed: int = 0
+    lift: bool = False
 
 
 def part_around(hole: np.ndarray) -> Box:
@@ -71,6 +73,7 @@ def repair_session(
         sketch=sketch if "sketch" in inpainter.network.can else None,
         samples=wishes.variants - 1,
         seed=wishes.seed,
+        lift=wishes.lift,
         progress=job.progress,
         cancelled=job.is_cancelled,
     )
@@ -144,6 +147,7 @@ def repair_whole(
         mask,
         detail=wishes.detail,
         sketch=sketch,
+        lift=wishes.lift,
         progress=None if job is None else job.progress,
         cancelled=None if job is None else job.is_cancelled,
     )

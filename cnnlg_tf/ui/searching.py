@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from cnnlg_tf.certainty import GROWTH
 from cnnlg_tf.errors import CancelledError
 from cnnlg_tf.files import atomic_path
 from cnnlg_tf.inference import damage
+from cnnlg_tf.inference.holes import grown
 from cnnlg_tf.inference.inpainter import Inpainter
 from cnnlg_tf.inference.network import check_ability
 from cnnlg_tf.photos import to_unit
@@ -48,7 +50,7 @@ def search(inpainter: Inpainter, session: Session, job: Job) -> None:
 
 
 def damage_mask(session: Session, sensitivity: float) -> np.ndarray:
-    """bool [height, width]: what the last search takes as damaged at a sensitivity from 0 to 1.
+    """bool [height, width]: what the last search takes as damaged at a sensitivity from 0 to 1, grown as `repair` does.
 
     Raises:
         RequestError: nothing was searched yet.
@@ -59,7 +61,8 @@ def damage_mask(session: Session, sensitivity: float) -> np.ndarray:
     probability: np.ndarray = np.load(path) / np.float32(LEVELS)
     if probability.shape != session.shape:
         raise RequestError("damage must be looked for again: the photo has another size now", 409)
-    return damage.marked(probability, sensitivity)
+    found, known = grown(damage.marked(probability, sensitivity), GROWTH), session.canvas().known
+    return found if known is None else found & known
 
 
 def _count_windows(image: np.ndarray, widest: int) -> int:

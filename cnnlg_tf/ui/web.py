@@ -97,6 +97,14 @@ def number_of(text: Any, name: str, low: float, high: float) -> float:
     return value
 
 
+def choice_of(given: Any, name: str) -> bool:
+    """True or false, of JSON or of a form; raises RequestError otherwise."""
+    chosen = {"true": True, "false": False}.get(str(given).lower())
+    if chosen is None or not isinstance(given, bool | str):
+        raise RequestError(f"{name} must be true or false. Received: {given!r}")
+    return chosen
+
+
 def whole_number_of(text: Any, name: str, low: int, high: int) -> int:
     """A whole number within bounds; raises RequestError otherwise."""
     value = number_of(text, name, low, high)

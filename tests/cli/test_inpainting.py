@@ -17,6 +17,7 @@ from PIL import Image
 
 from cnnlg_tf.cli import main
 from tests.networks import MeanFill
+from tests.stained import a_blob, a_scene, stained
 
 
 @pytest.fixture
@@ -188,6 +189,7 @@ BAR = """
 import sys
 from cnnlg_tf.inference import inpainter
 from tests.networks import MeanFill
+from tests.stained import a_blob, a_scene, stained
 inpainter.open_network = lambda name: MeanFill()
 from cnnlg_tf.cli import main
 main(sys.argv[1:])
@@ -236,3 +238,18 @@ def test_a_bar_on_terminals_only(folder: Path, terminal: bool) -> None:
         assert b"2/2" in b"".join(told) and b"0:0" in b"".join(told)  # the time left
     else:
         assert done.stderr == b""
+
+
+def test_stains_are_lifted_where_that_is_asked_for(network: MeanFill, tmp_path: Path) -> None:
+    scene, hole, middle = a_scene(), a_blob() > 0, np.s_[100:140, 130:170]
+    photo = (255 * stained(scene, a_blob())).astype(np.uint8)
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    Image.fromarray(hole).save(tmp_path / "a_mask.png")
+    for option, lifted in ((), False), (("--lift",), True), (("--no-lift",), False):
+        out = tmp_path / "out.png"
+        result = run(
+            tmp_path / "a.png", "--mask", tmp_path / "a_mask.png", "-o", out, *option, "--overwrite"
+        )
+        assert result.exit_code == 0, result.output
+        error = np.abs(pixels(out)[middle] / 255 - scene[middle]).mean()
+        assert (error < 0.03) == lifted, option

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnlg_tf.certainty import CERTAIN, LARGE, thresholds
+from cnnlg_tf.certainty import CERTAIN, DUSTY, SPECK, thresholds
 from cnnlg_tf.errors import ConfigError
 from cnnlg_tf.inference.damage import AGREEMENT, ENLARGED, Damage, find_damage, marked, overlay
 from cnnlg_tf.inference.holes import grown
@@ -87,11 +87,13 @@ def test_each_octave_is_asked_mirrored_too_and_the_others_are_heard() -> None:
     np.testing.assert_allclose(probability, 1 / (1 + math.exp(-expected)), rtol=1e-4)
 
 
-def test_sensitivity_moves_both_thresholds() -> None:
+def test_sensitivity_moves_all_thresholds() -> None:
     limits = np.array([thresholds(s) for s in np.linspace(0, 1, 11)])
     assert np.all(np.diff(limits, axis=0) < 0)
     assert limits[5, 0] == 0.5 and limits[5, 1] == pytest.approx(1 / (1 + math.exp(-CERTAIN)))
-    assert limits[-1, 0] == limits[-1, 1] < 0.05 and 0.95 < limits[0, 0] < limits[0, 1] < 1
+    assert np.ptp(limits[-1]) == 0 < limits[-1, 0] < 0.05 < 0.95 < limits[0, 0] < limits[0, 1] < 1
+    for limit in map(thresholds, (0.0, 0.5, 0.9)):
+        assert limit.lower < limit.among_many < limit.higher < limit.counted < limit.lone
     image = np.linspace(0, 1, 64 * 64 * 3, dtype=np.float32).reshape(64, 64, 3)
     shares = [find_damage(image, lambda x: x[..., 0], 64, s).share for s in (0.2, 0.5, 0.8)]
     assert shares == sorted(shares) and shares[1] == pytest.approx(0.5, abs=0.01)
@@ -102,34 +104,49 @@ def test_sensitivity_moves_both_thresholds() -> None:
 
 def test_a_region_counts_where_something_of_it_is_certain() -> None:
     """A crack that is faint but for one pixel is taken, diagonal steps and all; a suspicion beside it is not."""
-    probability = np.zeros((20, 30), np.float32)
-    for i in range(15):
+    probability = np.zeros((40, 60), np.float32)
+    for i in range(SPECK + 1):
         probability[i, i] = 0.7
-    probability[7, 7] = 0.999
+    probability[7, 7] = 0.99
     crack = probability > 0
-    probability[2:18, 18:28] = 0.9
+    probability[2:18, 40:58] = 0.9
     assert np.array_equal(marked(probability, 0.5), crack)
     assert np.array_equal(marked(probability, 0.8), probability > 0)
-    assert np.array_equal(marked(probability, 0.1), probability > 0.99)
+    assert not marked(probability, 0.1).any()
     assert not marked(0 * probability, 1.0).any()
 
 
-def test_of_small_regions_less_is_asked() -> None:
-    """Squares that are equally certain: those of up to a size are taken, which sensitivity moves."""
-    sides = np.arange(1, 31)
-    probability = np.zeros((31, sides.sum() + 31), np.float32)
-    starts = np.cumsum(sides + 1) - sides - 1
-    for side, start in zip(sides, starts, strict=True):
-        probability[:side, start : start + side] = 0.9
-    taken = [marked(probability, s)[0, starts] for s in (0.0, 0.4, 0.5, 0.6, 1.0)]
-    counts = [some.sum() for some in taken]
-    assert counts == sorted(counts) and counts[0] == 0 and counts[-1] == len(sides)
-    assert 0 < counts[2] < 20 and np.all(np.diff(np.int8(taken), axis=1) <= 0)
-    limits = [thresholds(0.5, pixels)[1] for pixels in (1, 10, 100, LARGE, 10 * LARGE)]
-    assert np.all(np.diff(limits[:4]) > 0) and limits[3] == limits[4]
-    assert limits[3] == thresholds(0.5)[1] and limits[0] > thresholds(0.5)[0]
-    with pytest.raises(ConfigError, match="sensitivity must be from 0 to 1. Received: 2"):
-        thresholds(2, 1)
+def specks(count: int, certainty: float, size: tuple[int, int] = (200, 300)) -> np.ndarray:
+    """Probabilities with squares of 4 pixels, each as certain."""
+    probability = np.zeros(size, np.float32)
+    for number in range(count):
+        top, left = 4 * (number // 70), 4 * (number % 70)
+        probability[top : top + 2, left : left + 2] = certainty
+    return probability
+
+
+def test_a_lone_speck_must_be_more_certain_and_one_among_many_less() -> None:
+    limits = thresholds(0.5)
+    surely, strongly, hardly = 0.9999, 0.995, 0.96
+    assert limits.lone < surely and limits.counted < strongly < limits.lone
+    assert limits.among_many < hardly < limits.higher
+    for count in (1, DUSTY - 1):
+        assert marked(specks(count, surely), 0.5).sum() == 4 * count
+        assert not marked(specks(count, strongly), 0.5).any()
+    dusty = np.hstack([specks(DUSTY, strongly), specks(60, hardly)])
+    assert np.array_equal(marked(dusty, 0.5), dusty > 0), "many that are certain"
+    assert not marked(specks(60, hardly), 0.5).any(), "none is certain"
+    large = np.full((200, 300), 0, np.float32)
+    large[50:60, 50:60] = 0.98
+    assert marked(large, 0.5).sum() == 100 > SPECK
+
+
+def test_how_many_specks_are_many_goes_by_the_photo() -> None:
+    """Twice a megapixel with as many specks is half as dusty; a small photo is dusty with no fewer."""
+    strongly, side = 0.995, (1000, 2000)
+    assert not marked(specks(2 * DUSTY - 1, strongly, side), 0.5).any()
+    assert marked(specks(2 * DUSTY, strongly, side), 0.5).sum() == 8 * DUSTY
+    assert not marked(specks(DUSTY - 1, strongly, (20, 290)), 0.5).any()
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnlg_tf.inference.holes import grown
 from cnnlg_tf.ui.bits import encode_bits
 from tests.conftest import make_photo
 from tests.ui.pages import REPAIRED, ServedPage
@@ -352,14 +353,16 @@ def test_damage_becomes_a_mask_that_follows_the_slider(
     tab.page.wait_for_selector("#sensitivity-row:not([hidden])")
     tab.wait_to_hear("Damage found")
     bright = torn.min(axis=-1)
-    assert (tab.mask() == (own | (bright >= 195))).all(), "own strokes stay"
+    assert (tab.mask() == (own | grown(bright >= 195, 2))).all(), "own strokes stay"
     tab.page.fill("#sensitivity", "30")
-    tab.wait_for("async () => (await import('/static/desk.js')).desk.mask.marked < 1500")
-    assert (tab.mask() == (own | (bright >= 250))).all()
+    tab.wait_for("async () => (await import('/static/desk.js')).desk.mask.marked < 2200")
+    assert (tab.mask() == (own | grown(bright >= 250, 2))).all()
     tab.page.click("#undo")
     assert (tab.mask() == own).all(), "all of the slider is one step"
     tab.page.click("#redo")
-    tab.repair()
+    with tab.page.expect_request("**/repairs") as sent:
+        tab.repair()
+    assert b'name="lift"\r\n\r\ntrue' in (sent.value.post_data_buffer or b"")
     assert (tab.pixels()[bright >= 250] == REPAIRED).all()
     assert not tab.page.is_visible("#sensitivity")
 

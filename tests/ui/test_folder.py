@@ -4,15 +4,18 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from cnnlg_tf.errors import ImageError
+from cnnlg_tf.inference.holes import grown
 from cnnlg_tf.ui.bits import encode_bits
 from cnnlg_tf.ui.library import Library
 from cnnlg_tf.ui.limits import RequestError
+from cnnlg_tf.ui.repairing import Wishes, repair_whole
 from tests.conftest import make_photo
 from tests.ui.pages import REPAIRED, ServedPage, box_mask, decoded, encoded
 
@@ -141,8 +144,17 @@ def test_repair_all_with_one_mask(serve_page: Callable[..., ServedPage], folder:
     assert "(40, 40)" in events[-2][1]
 
 
-def test_repair_all_finds_damage(serve_page: Callable[..., ServedPage], folder: Path) -> None:
+def test_repair_all_finds_damage(
+    serve_page: Callable[..., ServedPage], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """FakeNetwork takes bright pixels as damaged."""
+    lifts = []
+
+    def repaired(inpainter: Any, photo: Any, mask: Any, wishes: Wishes, job: Any) -> Any:
+        lifts.append(wishes.lift)
+        return repair_whole(inpainter, photo, mask, wishes, job)
+
+    monkeypatch.setattr("cnnlg_tf.ui.folder_routes.repair_whole", repaired)
     clean = np.minimum(make_photo(), 120)
     torn = clean.copy()
     torn[HOLE] = 250
@@ -153,7 +165,9 @@ def test_repair_all_finds_damage(serve_page: Callable[..., ServedPage], folder: 
     events = page.finish(page.client.post("/api/folder/repair", json={"find_damage": True}))
     assert json.loads(events[-1][1])["repaired"] == 1 and json.loads(events[-1][1])["skipped"] == 2
     result = np.asarray(Image.open(folder / "repaired" / "001.png"))
-    assert (result[HOLE] == REPAIRED).all() and (result[~HOLE] == clean[~HOLE]).all()
+    hole = grown(HOLE, 2)
+    assert (result[hole] == REPAIRED).all() and (result[~hole] == clean[~hole]).all()
+    assert lifts == [True]
     key = page.client.post("/api/folder/open", json={"name": "000.png"}).json()["key"]
     for wrong in ({"find_damage": 1}, {"find_damage": True, "mask_of": key}):
         page.client.put(f"/api/photos/{key}/mask", content=encode_bits(HOLE))

@@ -10,10 +10,12 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
+from cnnlg_tf.inference.holes import grown
 from cnnlg_tf.ui import limits
 from cnnlg_tf.ui.bits import encode_bits
 from cnnlg_tf.ui.store import Store
 from tests.conftest import make_photo
+from tests.stained import a_blob, a_scene, stained
 from tests.ui.pages import REPAIRED, ServedPage, box_mask, decoded, encoded
 
 HOLE = box_mask(48, 64, 10, 20, 18, 40)
@@ -339,11 +341,24 @@ def test_damage_is_found_once_and_masked_at_any_sensitivity(
         answer = page.client.get(f"/api/photos/{key}/damage", params={"sensitivity": sensitivity})
         return decoded(answer.content)
 
-    assert (mask(0.5) == (torn.min(axis=-1) >= 195)).all()
-    assert (mask(0.3) == (torn.min(axis=-1) >= 250)).all()
+    assert (mask(0.5) == grown(torn.min(axis=-1) >= 195, 2)).all(), "as `repair` grows it"
+    assert (mask(0.3) == grown(torn.min(axis=-1) >= 250, 2)).all()
     assert not mask(0.0).any() and mask(1.0)[5:10, 5:40].all()
     refused = page.client.get(f"/api/photos/{key}/damage", params={"sensitivity": 2})
     assert refused.status_code == 400 and "from 0 to 1" in refused.json()["error"]
+
+
+def test_a_stain_is_lifted_where_that_is_asked_for(page: ServedPage) -> None:
+    scene, hole, middle = a_scene(), a_blob() > 0, np.s_[100:140, 130:170]
+    for lift in (False, True):
+        key = page.open((255 * stained(scene, a_blob())).astype(np.uint8))["key"]
+        repair(page, key, hole, lift=lift)
+        result = decoded(page.client.get(f"/api/photos/{key}/file").content)
+        assert (np.abs(result[middle] / 255 - scene[middle]).mean() < 0.03) == lift
+    files = {"mask": encode_bits(hole)}
+    refused = page.client.post(f"/api/photos/{key}/repairs", data={"lift": "perhaps"}, files=files)
+    assert refused.status_code == 400
+    assert "lift must be true or false. Received: 'perhaps'" in refused.json()["error"]
 
 
 def test_hidden_colours_are_not_damaged(page: ServedPage) -> None:
