@@ -12,7 +12,6 @@ prints (IoU and F1 at the scan's resolution); `--thresholds` gives F1 and the cl
 the finder's threshold is chosen by.
 """
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,15 +31,13 @@ from cnnlg_tf.data.photos import list_photos
 from cnnlg_tf.data.stamps import Stamps
 from cnnlg_tf.evaluation import metrics
 from cnnlg_tf.evaluation.pictures import draw_grid
+from cnnlg_tf.evaluation.prints import SIDE, draw_print, print_psnr
 from cnnlg_tf.inference.damage import Damage, marked
 from cnnlg_tf.inference.inpainter import Inpainter
 from cnnlg_tf.photos import Photo, output_format, read_photo, write_photo
 from cnnlg_tf.startup import start_tensorflow
 
-SIDE = 320  # pixels of a photo's centre square
-SCALES = (1.0, 1.0, 1.5, 2.0)  # scan pixels a photo's pixel
 FIRST_SEED = 1_000_000  # training draws from others
-LEAST_DAMAGED = 16  # pixels; paint of the photo's own colour is no damage, and is drawn again
 SENSITIVITIES = tuple(np.round(np.linspace(0.1, 0.9, 9), 2))
 EXAMPLES = Path(metrics.__file__).parents[1] / "examples"
 
@@ -88,30 +85,13 @@ def draw_prints(
     kinds = [kind for kind in KINDS if kind != "stamp" or maker.stamps is not None]
     for number, kind in enumerate(kinds):
         for at in range(limit):
-            photo = read_photo(photos[(7 * number + at) % len(photos)]).on_white()
-            rng = np.random.default_rng([FIRST_SEED, number, at])
-            scale = float(rng.choice(SCALES))
-            square = centre(photo)
-            prints = (maker.photo(square, rng, (kind,), scale) for _ in itertools.count())
-            yield kind, next(p for p in prints if (p.mask == 1).sum() >= LEAST_DAMAGED)
-
-
-def centre(photo: np.ndarray) -> np.ndarray:
-    """The centre square of SIDE pixels, of the photo enlarged if it is smaller."""
-    factor = SIDE / min(photo.shape[:2])
-    if factor > 1:
-        photo = cv2.resize(photo, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    top, left = ((side - SIDE) // 2 for side in photo.shape[:2])
-    return photo[top : top + SIDE, left : left + SIDE]
+            photo = photos[(7 * number + at) % len(photos)]
+            yield kind, draw_print(photo, maker, kind, [FIRST_SEED, number, at])
 
 
 def is_photo(path: Path) -> bool:
     """Not an example's mask or sketch."""
     return not {".mask", ".sketch"}.intersection(path.suffixes)
-
-
-def psnr(picture: np.ndarray, shown: DamagedPrint) -> float:
-    return metrics.psnr(picture / 255.0, shown.whole / 255.0)
 
 
 def measure(
@@ -122,9 +102,9 @@ def measure(
     found = blind.damage or inpainter.find_damage(shown.damaged, sensitivity=sensitivity)
     told = inpainter.repair(shown.damaged, shown.mask > 0, grow=grow, lift=lift)
     scores = {
-        "damaged dB": psnr(shown.damaged, shown),
-        "blind dB": psnr(blind.photo, shown),
-        "told dB": psnr(told.photo, shown),
+        "damaged dB": print_psnr(shown.damaged, shown),
+        "blind dB": print_psnr(blind.photo, shown),
+        "told dB": print_psnr(told.photo, shown),
     }
     return scores, found, blind.photo
 

@@ -5,17 +5,15 @@
 Stains of `cnnlg_tf.data.damage` are drawn on `--limit` photos as `benchmarks/blind.py` draws its prints, with other
 seeds, and what is damaged is told. Of the prints on which something is lifted: PSNR in dB over the whole picture
 against the same print without stains; damaged, painted over, lifted. `--kind` tries other damage, of which little
-should be lifted. The picture shows the first prints: damaged, what is lifted (grey) and painted (white), painted over, lifted,
-undamaged.
+should be lifted. The picture shows the first prints: damaged, what is lifted (grey) and painted (white), painted over,
+lifted, undamaged.
 """
 
-import itertools
 from pathlib import Path
 
 import click
 import cv2
 import numpy as np
-from blind import LEAST_DAMAGED, SCALES, centre, psnr
 from rich.console import Console
 from rich.table import Table
 
@@ -24,23 +22,16 @@ from cnnlg_tf.cli.reporting import Command
 from cnnlg_tf.data.damage import KINDS, DamagedPrint, PrintMaker
 from cnnlg_tf.data.photos import list_photos
 from cnnlg_tf.evaluation.pictures import draw_grid
+from cnnlg_tf.evaluation.prints import draw_print, print_psnr
 from cnnlg_tf.inference.holes import grown
 from cnnlg_tf.inference.inpainter import Inpainter
 from cnnlg_tf.inference.stains import lift_stains
 from cnnlg_tf.inference.windows import Box, bounding_box
-from cnnlg_tf.photos import Photo, output_format, read_photo, write_photo
+from cnnlg_tf.photos import Photo, output_format, write_photo
 from cnnlg_tf.startup import start_tensorflow
 
 FIRST_SEED = 2_000_000
 SHOWN = 280  # pixels of a picture's side
-
-
-def draw_print(photo: Path, kind: str, at: int) -> DamagedPrint:
-    """A print with one kind of damage on a photo's centre square."""
-    rng = np.random.default_rng([FIRST_SEED, KINDS.index(kind), at])
-    scale, square = float(rng.choice(SCALES)), centre(read_photo(photo).on_white())
-    prints = (PrintMaker().photo(square, rng, (kind,), scale) for _ in itertools.count())
-    return next(each for each in prints if (each.mask == 1).sum() >= LEAST_DAMAGED)
 
 
 def pictures(
@@ -80,7 +71,8 @@ def main(photos: Path, model: str | None, kind: str, limit: int, rows: int, out:
     inpainter, found, scores = Inpainter(model), list_photos(photos), []
     shown_rows: list[dict[str, np.ndarray]] = []
     for at in range(limit):
-        shown = draw_print(found[at % len(found)], kind, at)
+        seed = [FIRST_SEED, KINDS.index(kind), at]
+        shown = draw_print(found[at % len(found)], PrintMaker(), kind, seed)
         hole = grown(shown.mask > 0, GROWTH)
         _, left = lift_stains(shown.damaged, hole)
         if np.array_equal(left, hole):
@@ -88,7 +80,7 @@ def main(photos: Path, model: str | None, kind: str, limit: int, rows: int, out:
         painted, lifted = (
             inpainter.repair(shown.damaged, hole, lift=lift).photo for lift in (False, True)
         )
-        scores.append([psnr(each, shown) for each in (shown.damaged, painted, lifted)])
+        scores.append([print_psnr(each, shown) for each in (shown.damaged, painted, lifted)])
         if len(shown_rows) < rows:
             shown_rows.append(pictures(shown, hole, left, painted, lifted))
     console = Console()
