@@ -41,8 +41,7 @@ def pictures(
     box = bounding_box(hole & ~left)
     middle = ((box.top + box.bottom) // 2, (box.left + box.right) // 2)
     half = max(48, int(0.8 * max(box.bottom - box.top, box.right - box.left)))
-    around = Box(middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half)
-    part = around.clipped(*hole.shape).slices
+    part = Box(*middle, *middle).grown(half).clipped(*hole.shape).slices
     parts = np.where(left, 255, np.where(hole, 128, 0)).astype(np.uint8)
     columns = {
         "damaged": shown.damaged,
@@ -68,11 +67,11 @@ def main(photos: Path, model: str | None, kind: str, limit: int, rows: int, out:
     """Print the table, and write a picture of the first prints on which something is lifted."""
     output_format(out)
     start_tensorflow()
-    inpainter, found, scores = Inpainter(model), list_photos(photos), []
+    inpainter, maker, found, scores = Inpainter(model), PrintMaker(), list_photos(photos), []
     shown_rows: list[dict[str, np.ndarray]] = []
     for at in range(limit):
         seed = [FIRST_SEED, KINDS.index(kind), at]
-        shown = draw_print(found[at % len(found)], PrintMaker(), kind, seed)
+        shown = draw_print(found[at % len(found)], maker, kind, seed)
         hole = grown(shown.mask > 0, GROWTH)
         _, left = lift_stains(shown.damaged, hole)
         if np.array_equal(left, hole):

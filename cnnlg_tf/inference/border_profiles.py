@@ -50,13 +50,16 @@ def inner_distance(region: np.ndarray) -> np.ndarray:
     return np.asarray(distance[1:-1, 1:-1])
 
 
-def shown_around(image: np.ndarray, region: np.ndarray, around: np.ndarray) -> Region:
+def shown_around(
+    image: np.ndarray, region: np.ndarray, inner: np.ndarray, around: np.ndarray
+) -> Region:
     """The region and the photo around it, shrunk where the region is thicker than DEPTH.
 
     Args:
-        image: float32 [h, w, 3] in [0, 1]; region, around: bool [h, w], the region, and what else is to be looked at.
+        image: float32 [h, w, 3] in [0, 1]; region, around: bool [h, w], the region, and what else is to be looked at;
+            inner: the region's `inner_distance`.
     """
-    depth = float(inner_distance(region).max())
+    depth = float(inner.max())
     if depth > DEPTH:
         size = tuple(max(1, round(side * DEPTH / depth)) for side in region.shape[::-1])
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
@@ -64,7 +67,7 @@ def shown_around(image: np.ndarray, region: np.ndarray, around: np.ndarray) -> R
             cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > least
             for mask, least in ((region, 0.5), (around, 0.99))
         )
-    inner = inner_distance(region)
+        inner = inner_distance(region)
     outer = cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     signed = cv2.GaussianBlur(outer - inner, (0, 0), 2.0)
     return Region(np.log(image + BLACK), region, around, inner, signed)

@@ -130,7 +130,6 @@ def rings(extension: Extension, height: int, width: int) -> list[Box]:
     while box != whole:
         rows = max(1, (box.bottom - box.top) // RING)
         columns = max(1, (box.right - box.left) // RING)
-        grown = Box(box.top - rows, box.left - columns, box.bottom + rows, box.right + columns)
-        box = grown.clipped(whole.bottom, whole.right)
+        box = box.grown(rows, columns).clipped(whole.bottom, whole.right)
         boxes.append(box)
     return boxes

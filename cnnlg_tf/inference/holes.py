@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from cnnlg_tf.errors import ConfigError
-from cnnlg_tf.inference.windows import Box, bounding_box
+from cnnlg_tf.inference.windows import bounding_box
 from cnnlg_tf.photos import from_unit, to_unit
 
 
@@ -35,9 +35,7 @@ def rim_weights(hole: np.ndarray, pixels: int) -> np.ndarray:
     weights = np.zeros(hole.shape, np.float32)
     if not hole.any():
         return weights
-    box = bounding_box(hole)
-    around = Box(box.top - pixels, box.left - pixels, box.bottom + pixels, box.right + pixels)
-    inside = around.clipped(*hole.shape).slices
+    inside = bounding_box(hole).grown(pixels).clipped(*hole.shape).slices
     known = (~hole[inside]).astype(np.uint8)
     distance = cv2.distanceTransform(known, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     falling = 1.0 - distance / np.float32(pixels + 1)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from cnnlg_tf.inference.windows import Box, bounding_box
+from cnnlg_tf.inference.windows import bounding_box
 from cnnlg_tf.photos import from_unit, to_unit
 
 FEATURE_SIDE = 1024  # pixels; larger photos are shrunk to look for features
@@ -165,9 +165,7 @@ def _by_surroundings(
     photo: np.ndarray, unknown: np.ndarray, part: np.ndarray, reference: np.ndarray
 ) -> Transform | None:
     """The shift at which the reference shows the surroundings of a part of the hole as they are."""
-    box = bounding_box(part)
-    box = Box(box.top - AROUND, box.left - AROUND, box.bottom + AROUND, box.right + AROUND)
-    box = box.clipped(*part.shape)
+    box = bounding_box(part).grown(AROUND).clipped(*part.shape)
     target, seen = photo[box.slices], (~unknown[box.slices]).astype(np.float32)
     inside = all(a <= b for a, b in zip(seen.shape, reference.shape[:2], strict=True))
     if not inside or seen.sum() < LEAST or target[seen > 0].std(axis=0).max() < PLAIN:

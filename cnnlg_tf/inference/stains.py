@@ -64,14 +64,15 @@ def lift_stains(
         if area < 4 * LEAST_DEPTH**2:
             continue
         margin = max(2 * OUTSIDE.stop, min(width, height) // 2)
-        box = Box(y - margin, x - margin, y + height + margin, x + width + margin)
+        box = Box(y, x, y + height, x + width).grown(margin)
         part = box.clipped(*hole.shape).slices
         region = labels[part] == label
-        if inner_distance(region).max() < LEAST_DEPTH:
+        inner = inner_distance(region)
+        if inner.max() < LEAST_DEPTH:
             continue
         image = to_unit(pixels[part])
         image[unknown[part] & ~region] = 0.0  # what is hidden may be NaN
-        stain = _stain(image, region, ~unknown[part])
+        stain = _stain(image, region, inner, ~unknown[part])
         if stain is not None:
             shade, even = stain
             lifted = np.exp(np.log(image[even] + BLACK) - shade) - BLACK
@@ -81,10 +82,10 @@ def lift_stains(
 
 
 def _stain(
-    image: np.ndarray, region: np.ndarray, around: np.ndarray
+    image: np.ndarray, region: np.ndarray, inner: np.ndarray, around: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """(logarithm of the stain's shade float32 [3], where the photo shows evenly through it bool [h, w]); or None."""
-    shown = shown_around(image, region, around)
+    shown = shown_around(image, region, inner, around)
     lines = profiles_of(shown)
     if lines is None:
         return None

@@ -38,6 +38,11 @@ class Box(NamedTuple):
     def scaled(self, factor: int) -> "Box":
         return Box(*(factor * side for side in self))
 
+    def grown(self, rows: int, columns: int | None = None) -> "Box":
+        """Larger by `rows` above and below and by `columns`, or as much, on both sides."""
+        across = rows if columns is None else columns
+        return Box(self.top - rows, self.left - across, self.bottom + rows, self.right + across)
+
     def clipped(self, height: int, width: int) -> "Box":
         return Box(
             max(self.top, 0), max(self.left, 0), min(self.bottom, height), min(self.right, width)
@@ -85,9 +90,8 @@ def split_by_scale(
     largest = 1
     while 2 * largest * 16 <= min(height, width) and largest * side < max(height, width):
         largest *= 2
-    box = bounding_box(mask)
     # one known pixel around, where the photo has it; the photo's own border is no known pixel
-    box = Box(box.top - 1, box.left - 1, box.bottom + 1, box.right + 1).clipped(height, width)
+    box = bounding_box(mask).grown(1).clipped(height, width)
     whole = mask.copy()
     rest = whole[box.slices]
     depth = cv2.distanceTransform(rest.astype(np.uint8), cv2.DIST_L2, 3)

@@ -201,9 +201,9 @@ class CNNLG(keras.Model):
         padded = pad_to_multiple(image, MULTIPLE)
         logits = tf.cast(self.damage_finder(2.0 * padded - 1.0), tf.float32)
         refined = self.mask_refiner(image, logits[:, : shape[1], : shape[2]])
-        lower, higher = thresholds(0.5)[:2]
-        certain = tf.reduce_max(refined, axis=(1, 2, 3), keepdims=True) > higher
-        return refined, tf.cast((refined > lower) & certain, tf.float32)
+        limits = thresholds(0.5)
+        certain = tf.reduce_max(refined, axis=(1, 2, 3), keepdims=True) > limits.higher
+        return refined, tf.cast((refined > limits.lower) & certain, tf.float32)
 
     def context(
         self,

@@ -22,6 +22,7 @@ def test_box_arithmetic() -> None:
     box = Box(2, 3, 10, 20)
     assert box.within(Box(1, 1, 50, 50)) == Box(1, 2, 9, 19)
     assert box.scaled(2).clipped(15, 100) == Box(4, 6, 15, 40)
+    assert box.grown(3) == Box(-1, 0, 13, 23) and box.grown(1, 2) == Box(1, 1, 11, 22)
     mask = blank()
     mask[2:10, 3:20] = True
     assert bounding_box(mask) == box

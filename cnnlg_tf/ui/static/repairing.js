@@ -84,7 +84,8 @@ export async function repair() {
   const sent = mask.snapshot();
   const result = await runJob("repair", async () => {
     await sketchKeeper.now();
-    const lift = !get("sensitivity-row").hidden && get("lift").checked; // what was found, not what was marked alone
+    // stains among what was found; what was marked by hand alone is not looked at
+    const lift = !get("sensitivity-row").hidden && get("lift").checked;
     return api.repair(photo.key, { mask: await mask.toPng(), lift, ...wishes() });
   });
   if (result && desk.photo === photo) {
